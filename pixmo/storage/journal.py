@@ -1,0 +1,224 @@
+"""What was asked and answered: append-only JSON lines, one file per writer, read by all.
+
+A line is `{"key":"<64 hex>","round":N,…facts}`. Within a key the highest round counts; a line with `"open":true` says that
+this round still waits for its answer (`pixmo retry` writes those). `{"synced":true}` follows an fsync of the packs and of the lines before it:
+answers after the last one are believed only if their bytes hash right, so a power cut leaves no answer without its bytes.
+A torn last line is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pixmo.storage.compact import CompactMap, prefix
+from pixmo.storage.publish import disk_errors, publish_bytes
+
+Line = dict[str, Any]  # Any: plain JSON values
+_HEAD = b'{"key":"'
+_ROUND0 = b'","round":0,'
+_SYNCED = b'{"synced":true}\n'
+_BLOCK = 1 << 26
+
+
+def encode(line: Line) -> bytes:
+    """One journal line, newline included; key and round come first, which `Journal` relies on."""
+    assert next(iter(line)) == "key"
+    return json.dumps(line, separators=(",", ":"), ensure_ascii=True).encode() + b"\n"
+
+
+class JournalWriter:
+    """Appends lines to a file of its own."""
+
+    def __init__(self, folder: Path, writer: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{writer}.jsonl"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        with disk_errors(self.path):
+            self._fd = os.open(self.path, flags, 0o644)
+        self._unsynced = 0
+
+    def write(self, lines: bytes) -> None:
+        """Whole encoded lines. In the kernel's hands when this returns: a killed process loses nothing written."""
+        with disk_errors(self.path):
+            view = memoryview(lines)
+            while view:
+                view = view[os.write(self._fd, view) :]
+        self._unsynced += 1
+
+    def sync(self) -> None:
+        """Makes the lines survive a power cut. The caller has synced the packs they speak of before."""
+        if self._unsynced:
+            with disk_errors(self.path):
+                os.fdatasync(self._fd)
+                os.write(self._fd, _SYNCED)
+            self._unsynced = 0
+
+    def close(self) -> None:
+        """Syncs and closes."""
+        self.sync()
+        os.close(self._fd)
+
+
+class Journal:
+    """All lines of a folder, found by key; 24 bytes of memory a line."""
+
+    def __init__(self, folder: Path, is_whole: Callable[[Line], bool] = lambda line: True) -> None:
+        self.folder = folder
+        self._is_whole = is_whole
+        self._files: list[Path] = []
+        self._fds: list[int] = []
+        self._map = CompactMap()
+        self.reopened: set[str] = set()  # keys with a round above 0: few
+        for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
+            self._read(path)
+
+    def __repr__(self) -> str:
+        return f"Journal({self.folder}, {len(self._files)} files, {len(self._map)} lines)"
+
+    def __len__(self) -> int:
+        return len(self._map)
+
+    def get(self, key: str) -> Line | None:
+        """The line of the highest round, be it open or answered; of equal rounds an answered one, and the first."""
+        best: Line | None = None
+        for file, offset in self._map.find(prefix(key)):
+            line = self._line(file, offset)
+            if line["key"] == key and (best is None or _rank(line) > _rank(best)):
+                best = line
+        return best
+
+    def note(self, line: Line, path: Path, offset: int) -> None:
+        """Learns of a line that a writer has just appended."""
+        self._map.add(prefix(line["key"]), self._number(path), offset)
+        if line["round"]:
+            self.reopened.add(line["key"])
+
+    def lines(self) -> Iterator[Line]:
+        """Every whole line of every file, unordered between files."""
+        for path in self._files:
+            yield from read_lines(path)
+
+    def rewrite(self, change: Callable[[Line], Line | None]) -> None:
+        """Passes every line through `change` (None drops it) and publishes the files anew. The caller holds the store."""
+        for path in self._files:
+            out = [encode(new) for line in read_lines(path) if (new := change(line)) is not None]
+            publish_bytes(path, b"".join([*out, _SYNCED]))
+
+    def close(self) -> None:
+        """Closes the files."""
+        for fd in self._fds:
+            os.close(fd)
+        self._fds.clear()
+
+    def _number(self, path: Path) -> int:
+        if path not in self._files:
+            self._files.append(path)
+            self._fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        return self._files.index(path)
+
+    def _line(self, file: int, offset: int) -> Line:
+        size = 1024
+        while True:
+            data = os.pread(self._fds[file], size, offset)
+            end = data.find(b"\n")
+            if end >= 0 or len(data) < size:
+                line: Line = json.loads(data[: end if end >= 0 else None])
+                return line
+            size *= 8
+
+    def _read(self, path: Path) -> None:
+        number = self._number(path)
+        unsynced = 0
+        for start, keys, offsets in _blocks(path, self.reopened):
+            self._map.add_many(keys, np.full(len(keys), number, np.uint64), offsets + np.uint64(start))
+        unsynced = _after_last_sync(path)
+        if unsynced is not None:
+            self._distrust(path, unsynced)
+
+    def _distrust(self, path: Path, start: int) -> None:
+        """Lines after the last sync whose bytes are not whole become open questions of the next round."""
+        for line in read_lines(path, start):
+            if not line.get("open") and not self._is_whole(line):
+                self.void(line)
+
+    def void(self, line: Line) -> None:
+        """Forgets the answer: the question is open again."""
+        with_open: Line = {"key": line["key"], "round": int(line["round"]) + 1, "open": True, "why": "bytes not whole"}
+        path = self.folder / "reopened.jsonl"
+        with disk_errors(path), path.open("ab") as file:
+            offset = file.tell()
+            file.write(encode(with_open))
+        self.note(with_open, path, offset)
+
+
+def _rank(line: Line) -> tuple[int, bool]:
+    return int(line["round"]), not line.get("open", False)
+
+
+def read_lines(path: Path, start: int = 0) -> Iterator[Line]:
+    """The whole lines of a file from an offset on, checkpoints and a torn end left out."""
+    with path.open("rb") as file:
+        file.seek(start)
+        for raw in file:
+            if raw.startswith(_HEAD) and raw.endswith(b"\n"):
+                try:
+                    yield json.loads(raw)
+                except ValueError:  # a hole that a power cut left: not a line
+                    continue
+
+
+def _blocks(
+    path: Path, reopened: set[str]
+) -> Iterable[tuple[int, NDArray[np.uint64], NDArray[np.uint64]]]:
+    """(start of block, key prefixes, offsets in block) of the answer lines, found without parsing them."""
+    with path.open("rb") as file:
+        start = 0
+        while True:
+            data = file.read(_BLOCK)
+            end = data.rfind(b"\n") + 1
+            if not end:
+                return
+            file.seek(start + end)
+            yield (start, *_scan(data[:end], reopened))
+            start += end
+
+
+def _scan(data: bytes, reopened: set[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+    raw = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(raw == ord("\n"))
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    starts = starts[ends - starts > len(_HEAD) + 64 + len(_ROUND0)]  # checkpoints are shorter
+    digits = raw[starts[:, None] + (len(_HEAD) + np.arange(16))].astype(np.uint64)
+    nibbles = np.where(digits >= ord("a"), digits - np.uint64(ord("a") - 10), digits - np.uint64(ord("0")))
+    shifts = np.uint64(4) * np.arange(15, -1, -1, dtype=np.uint64)
+    keys = (nibbles << shifts).sum(axis=1, dtype=np.uint64)
+    first_round = raw[starts + len(_HEAD) + 64 + len(_ROUND0) - 2] == ord("0")
+    first_round &= raw[starts + len(_HEAD) + 64 + len(_ROUND0) - 1] == ord(",")
+    for at in starts[~first_round]:
+        reopened.add(data[at + len(_HEAD) : at + len(_HEAD) + 64].decode("ascii", "replace"))
+    return keys, starts.astype(np.uint64)
+
+
+def _after_last_sync(path: Path) -> int | None:
+    """The offset behind the last checkpoint; None when nothing follows it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        at = size
+        tail = b""
+        while at > 0:
+            step = min(at, 1 << 20)
+            at -= step
+            file.seek(at)
+            tail = file.read(step) + tail[: len(_SYNCED)]
+            found = tail.rfind(_SYNCED)
+            if found >= 0:
+                behind = at + found + len(_SYNCED)
+                return behind if behind < size else None
+    return 0 if size else None

@@ -1,0 +1,219 @@
+"""Bytes by their hash, in packs: append-only files of about 1 GiB per writer, each with an index, as Git does.
+
+`<writer>-<n>.pack` is the bytes of pictures one after the other. `<writer>-<n>.idx` has 48 bytes for each: sha256, offset, length
+(little-endian). Bytes are written before their index entry, so an entry that lies inside its pack is whole; a torn last
+entry or bytes without an entry are ignored. A writer never opens another's files, so nothing needs to be cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from pixmo.ids import Digest
+from pixmo.storage.compact import CompactMap, prefix
+from pixmo.storage.publish import disk_errors, publish_bytes
+
+PACK_BYTES = 2**30
+_ENTRY = struct.Struct("<32sQQ")
+_RECENT = 1 << 16
+_OFFSET_BITS = 40  # a location is pack number << 40 | offset: packs up to 1 TiB, 16 million of them
+
+
+class Location(NamedTuple):
+    """Where bytes lie."""
+
+    pack: str
+    offset: int
+    length: int
+
+
+class PackWriter:
+    """Appends bytes; one process, files of its own. `writer` must be a name nobody used before."""
+
+    def __init__(self, folder: Path, writer: str, pack_bytes: int = PACK_BYTES) -> None:
+        self._folder = folder
+        self._writer = writer
+        self._limit = pack_bytes
+        self._number = -1
+        self._pack = self._index = -1
+        self._offset = 0
+        self._recent: OrderedDict[bytes, Location] = OrderedDict()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __repr__(self) -> str:
+        return f"PackWriter({self._writer}-{self._number}, {self._offset} bytes)"
+
+    def put(self, data: bytes, sha256: bytes | None = None) -> Location:
+        """Keeps the bytes (once, if the same came lately) and says where. Raises NoSpace when the disk is full."""
+        key = sha256 or hashlib.sha256(data).digest()
+        known = self._recent.get(key)
+        if known is not None:
+            return known
+        with disk_errors(self._folder):
+            if self._pack < 0 or self._offset + len(data) > self._limit:
+                self._roll()
+            _write_all(self._pack, data)
+            where = Location(f"{self._writer}-{self._number}", self._offset, len(data))
+            _write_all(self._index, _ENTRY.pack(key, self._offset, len(data)))
+        self._offset += len(data)
+        self._recent[key] = where
+        if len(self._recent) > _RECENT:
+            self._recent.popitem(last=False)
+        return where
+
+    def sync(self) -> None:
+        """Makes what was put so far survive a power cut."""
+        for fd in (self._pack, self._index):
+            if fd >= 0:
+                os.fdatasync(fd)
+
+    def close(self) -> None:
+        """Syncs and closes."""
+        self.sync()
+        for fd in (self._pack, self._index):
+            if fd >= 0:
+                os.close(fd)
+        self._pack = self._index = -1
+
+    def _roll(self) -> None:
+        self.close()
+        self._number += 1
+        self._offset = 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._pack = os.open(self._folder / f"{self._writer}-{self._number}.pack", flags, 0o644)
+        self._index = os.open(self._folder / f"{self._writer}-{self._number}.idx", flags, 0o644)
+
+
+class Packs:
+    """Reads all packs of a folder. The index is loaded when first needed: a finished run opens no pack."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._map: CompactMap | None = None
+        self._names: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._files: OrderedDict[str, int] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"Packs({self.folder}, {'not loaded' if self._map is None else f'{len(self._map)} entries'})"
+
+    def note(self, sha256: str, where: Location) -> None:
+        """Learns of bytes that a writer has just put."""
+        self._loaded().add(prefix(sha256), self._number(where.pack) << _OFFSET_BITS | where.offset, where.length)
+
+    def locate(self, sha256: str) -> Location | None:
+        """Where the bytes lie; None when they are not here. Equal prefixes are told apart by the index entry itself."""
+        found = self._loaded().find(prefix(sha256))
+        for place, length in found:
+            where = Location(self._names[place >> _OFFSET_BITS], place & (1 << _OFFSET_BITS) - 1, length)
+            if len(found) == 1 or hashlib.sha256(self.read(where)).hexdigest() == sha256:
+                return where
+        return None
+
+    def get(self, sha256: str) -> bytes | None:
+        """The bytes; None when they are not here."""
+        where = self.locate(sha256)
+        return None if where is None else self.read(where)
+
+    def path(self, pack: str) -> str:
+        """The file of a pack."""
+        return str(self.folder / f"{pack}.pack")
+
+    def entries(self, pack: str) -> Iterator[tuple[Digest, int, int]]:
+        """(sha256, offset, length) of each entry that lies inside the pack."""
+        data = (self.folder / f"{pack}.idx").read_bytes()
+        size = os.path.getsize(self.path(pack))
+        for sha, offset, length in _ENTRY.iter_unpack(data[: len(data) // _ENTRY.size * _ENTRY.size]):
+            if offset + length <= size:
+                yield Digest(sha.hex()), offset, length
+
+    def names(self) -> list[str]:
+        """All packs, sorted."""
+        return sorted(p.stem for p in self.folder.glob("*.idx")) if self.folder.is_dir() else []
+
+    def damaged(self) -> Iterator[tuple[str, Digest]]:
+        """(pack, sha256) of every entry whose bytes do not hash to its name. Reads everything."""
+        for pack in self.names():
+            for sha, offset, length in self.entries(pack):
+                if hashlib.sha256(self.read(Location(pack, offset, length))).hexdigest() != sha:
+                    yield pack, sha
+
+    def drop(self, unwanted: set[str]) -> int:
+        """Takes entries out of the indexes and overwrites their bytes with zeros; returns how many there were."""
+        dropped = 0
+        for pack in self.names():
+            entries = list(self.entries(pack))
+            bad = [e for e in entries if e[0] in unwanted]
+            if bad:
+                kept = [_ENTRY.pack(bytes.fromhex(s), o, n) for s, o, n in entries if s not in unwanted]
+                publish_bytes(self.folder / f"{pack}.idx", b"".join(kept))
+                self._blank([(o, n) for _, o, n in bad], pack)
+                dropped += len(bad)
+        self.forget_index()
+        return dropped
+
+    def forget_index(self) -> None:
+        """Loads anew when next asked."""
+        self._map = None
+        self.close()
+
+    def close(self) -> None:
+        """Closes the pack files."""
+        while self._files:
+            os.close(self._files.popitem()[1])
+
+    def _blank(self, spans: list[tuple[int, int]], pack: str) -> None:
+        fd = os.open(self.path(pack), os.O_WRONLY)
+        try:
+            for offset, length in spans:
+                os.pwrite(fd, bytes(length), offset)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def read(self, where: Location) -> bytes:
+        """The bytes at a place."""
+        fd = self._files.get(where.pack)
+        if fd is None:
+            if len(self._files) >= 64:
+                os.close(self._files.popitem(last=False)[1])
+            fd = self._files[where.pack] = os.open(self.path(where.pack), os.O_RDONLY | os.O_CLOEXEC)
+        return os.pread(fd, where.length, where.offset)
+
+    def _loaded(self) -> CompactMap:
+        if self._map is None:
+            self._map = CompactMap()
+            for pack in self.names():
+                self._load(pack)
+        return self._map
+
+    def _load(self, pack: str) -> None:
+        assert self._map is not None
+        data = np.fromfile(self.folder / f"{pack}.idx", np.uint8)
+        rows = data[: len(data) // _ENTRY.size * _ENTRY.size].reshape(-1, _ENTRY.size)
+        keys = rows[:, :8].copy().view(">u8").ravel().astype(np.uint64)
+        offsets = rows[:, 32:40].copy().view("<u8").ravel()
+        lengths = rows[:, 40:48].copy().view("<u8").ravel()
+        inside = offsets + lengths <= os.path.getsize(self.path(pack))
+        place = offsets | np.uint64(self._number(pack) << _OFFSET_BITS)
+        self._map.add_many(keys[inside], place[inside], lengths[inside])
+
+    def _number(self, pack: str) -> int:
+        if pack not in self._numbers:
+            self._numbers[pack] = len(self._names)
+            self._names.append(pack)
+        return self._numbers[pack]
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
