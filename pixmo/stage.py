@@ -164,6 +164,11 @@ class RowStage:
         return tuple(p.name for p in cls._parameters() if p.type is not Picture)
 
     @classmethod
+    def parameter_columns(cls) -> tuple[str | None, ...]:
+        """The column of each parameter of `row`; None where it takes the picture."""
+        return tuple(None if p.type is Picture else p.name for p in cls._parameters())
+
+    @classmethod
     def adds_names(cls) -> tuple[str, ...]:
         """The columns `row` writes."""
         return tuple(p.name for p in cls._results())

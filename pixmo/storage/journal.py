@@ -1,8 +1,9 @@
 """What was asked and answered: append-only JSON lines, one file per writer, read by all.
 
 A line is `{"key":"<64 hex>","round":N,…facts}`. Within a key the highest round counts; a line with `"open":true` says that
-this round still waits for its answer (`pixmo retry` writes those). `{"synced":true}` follows an fsync of the packs and of the lines before it:
-answers after the last one are believed only if their bytes hash right, so a power cut leaves no answer without its bytes.
+this round still waits for its answer (`pixmo retry` writes those). `{"synced":N}` says that the packs and the first N bytes of this
+file were fsynced; answers behind the last such N are believed only if their bytes hash right, so a power cut leaves no
+answer without its bytes.
 A torn last line is ignored.
 """
 
@@ -23,8 +24,9 @@ from pixmo.storage.publish import disk_errors, publish_bytes
 Line = dict[str, Any]  # Any: plain JSON values
 _HEAD = b'{"key":"'
 _ROUND0 = b'","round":0,'
-_SYNCED = b'{"synced":true}\n'
+_SYNCED = b'{"synced":'
 _BLOCK = 1 << 26
+REOPENED = "reopened.jsonl"
 
 
 def encode(line: Line) -> bytes:
@@ -42,7 +44,8 @@ class JournalWriter:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         with disk_errors(self.path):
             self._fd = os.open(self.path, flags, 0o644)
-        self._unsynced = 0
+        self.size = 0
+        self._synced = 0
 
     def write(self, lines: bytes) -> None:
         """Whole encoded lines. In the kernel's hands when this returns: a killed process loses nothing written."""
@@ -50,19 +53,19 @@ class JournalWriter:
             view = memoryview(lines)
             while view:
                 view = view[os.write(self._fd, view) :]
-        self._unsynced += 1
+        self.size += len(lines)
 
-    def sync(self) -> None:
-        """Makes the lines survive a power cut. The caller has synced the packs they speak of before."""
-        if self._unsynced:
+    def sync(self, covered: int) -> None:
+        """Makes the first `covered` bytes survive a power cut. The caller has synced the packs they speak of before."""
+        if covered > self._synced:
             with disk_errors(self.path):
                 os.fdatasync(self._fd)
-                os.write(self._fd, _SYNCED)
-            self._unsynced = 0
+                self.write(b'{"synced":%d}\n' % covered)
+            self._synced = self.size if covered + len(b'{"synced":%d}\n' % covered) == self.size else covered
 
     def close(self) -> None:
-        """Syncs and closes."""
-        self.sync()
+        """Syncs and closes; the packs were synced before."""
+        self.sync(self.size)
         os.close(self._fd)
 
 
@@ -109,7 +112,8 @@ class Journal:
         """Passes every line through `change` (None drops it) and publishes the files anew. The caller holds the store."""
         for path in self._files:
             out = [encode(new) for line in read_lines(path) if (new := change(line)) is not None]
-            publish_bytes(path, b"".join([*out, _SYNCED]))
+            data = b"".join(out)
+            publish_bytes(path, data + b'{"synced":%d}\n' % len(data))
 
     def close(self) -> None:
         """Closes the files."""
@@ -135,12 +139,10 @@ class Journal:
 
     def _read(self, path: Path) -> None:
         number = self._number(path)
-        unsynced = 0
         for start, keys, offsets in _blocks(path, self.reopened):
             self._map.add_many(keys, np.full(len(keys), number, np.uint64), offsets + np.uint64(start))
-        unsynced = _after_last_sync(path)
-        if unsynced is not None:
-            self._distrust(path, unsynced)
+        if path.name != REOPENED:
+            self._distrust(path, _after_last_sync(path))
 
     def _distrust(self, path: Path, start: int) -> None:
         """Lines after the last sync whose bytes are not whole become open questions of the next round."""
@@ -148,10 +150,10 @@ class Journal:
             if not line.get("open") and not self._is_whole(line):
                 self.void(line)
 
-    def void(self, line: Line) -> None:
-        """Forgets the answer: the question is open again."""
-        with_open: Line = {"key": line["key"], "round": int(line["round"]) + 1, "open": True, "why": "bytes not whole"}
-        path = self.folder / "reopened.jsonl"
+    def void(self, line: Line, why: str = "bytes not whole") -> None:
+        """Opens the question again, in its next round. The caller holds the store."""
+        with_open: Line = {"key": line["key"], "round": int(line["round"]) + 1, "open": True, "why": why}
+        path = self.folder / REOPENED
         with disk_errors(path), path.open("ab") as file:
             offset = file.tell()
             file.write(encode(with_open))
@@ -164,14 +166,20 @@ def _rank(line: Line) -> tuple[int, bool]:
 
 def read_lines(path: Path, start: int = 0) -> Iterator[Line]:
     """The whole lines of a file from an offset on, checkpoints and a torn end left out."""
+    return (line for _, line in read_lines_at(path, start))
+
+
+def read_lines_at(path: Path, start: int = 0) -> Iterator[tuple[int, Line]]:
+    """As read_lines, with the offset of each."""
     with path.open("rb") as file:
         file.seek(start)
         for raw in file:
             if raw.startswith(_HEAD) and raw.endswith(b"\n"):
                 try:
-                    yield json.loads(raw)
+                    yield start, json.loads(raw)
                 except ValueError:  # a hole that a power cut left: not a line
-                    continue
+                    pass
+            start += len(raw)
 
 
 def _blocks(
@@ -206,19 +214,18 @@ def _scan(data: bytes, reopened: set[str]) -> tuple[NDArray[np.uint64], NDArray[
     return keys, starts.astype(np.uint64)
 
 
-def _after_last_sync(path: Path) -> int | None:
-    """The offset behind the last checkpoint; None when nothing follows it."""
-    size = path.stat().st_size
+def _after_last_sync(path: Path) -> int:
+    """The offset behind which lines may lack their bytes."""
+    at = path.stat().st_size
+    tail = b""
     with path.open("rb") as file:
-        at = size
-        tail = b""
         while at > 0:
             step = min(at, 1 << 20)
             at -= step
             file.seek(at)
-            tail = file.read(step) + tail[: len(_SYNCED)]
+            tail = file.read(step) + tail[:64]
             found = tail.rfind(_SYNCED)
-            if found >= 0:
-                behind = at + found + len(_SYNCED)
-                return behind if behind < size else None
-    return 0 if size else None
+            end = tail.find(b"}\n", found)
+            if found >= 0 and end > found:
+                return int(tail[found + len(_SYNCED) : end])
+    return 0

@@ -71,9 +71,11 @@ class PackWriter:
 
     def sync(self) -> None:
         """Makes what was put so far survive a power cut."""
-        for fd in (self._pack, self._index):
-            if fd >= 0:
-                os.fdatasync(fd)
+        sync_all(self.duplicates())
+
+    def duplicates(self) -> list[int]:
+        """Descriptors to give to `sync_all` in another thread, while this one goes on writing."""
+        return [os.dup(fd) for fd in (self._pack, self._index) if fd >= 0]
 
     def close(self) -> None:
         """Syncs and closes."""
@@ -211,6 +213,15 @@ class Packs:
             self._numbers[pack] = len(self._names)
             self._names.append(pack)
         return self._numbers[pack]
+
+
+def sync_all(descriptors: list[int]) -> None:
+    """Syncs and closes duplicated descriptors."""
+    for fd in descriptors:
+        try:
+            os.fdatasync(fd)
+        finally:
+            os.close(fd)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -1,0 +1,131 @@
+"""The coordinator's side of the decoders: hands out pictures, replaces the dead, finds the picture that kills."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from pixmo.ask import Outcome
+from pixmo.run.decoder import PictureStep, PictureTask, Result, Work, receive, send
+
+CHUNK = 16
+_STRIKES = 2  # a picture must end its decoder twice, alone, to be blamed: one death may be somebody's kill
+
+
+class Decoders:
+    """`count` processes, started when first needed; one thread each to talk to it."""
+
+    def __init__(self, count: int, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._threads = ThreadPoolExecutor(count, "decoder")
+        self._all = [_Decoder() for _ in range(count)]
+        self._free = list(self._all)
+        self._room = asyncio.Semaphore(2 * count)
+
+    def __repr__(self) -> str:
+        return f"Decoders({len(self._free)} free)"
+
+    async def look(self, steps: Sequence[PictureStep], pictures: Sequence[PictureTask]) -> list[Result | Outcome]:
+        """Per picture its results, or the outcome of a picture that crashes or hangs its decoder."""
+        chunks = [list(pictures[i : i + CHUNK]) for i in range(0, len(pictures), CHUNK)]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._chunk(tuple(steps), chunk)) for chunk in chunks]
+        return [result for task in tasks for result in task.result()]
+
+    async def close(self) -> None:
+        """Ends the processes."""
+        for decoder in self._all:
+            decoder.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for decoder in self._all:
+            decoder.reap()
+
+    async def _chunk(self, steps: tuple[PictureStep, ...], chunk: list[PictureTask]) -> list[Result | Outcome]:
+        async with self._room:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, self._look_at, Work(steps, chunk, self._limit_s))
+
+    def _look_at(self, work: Work) -> list[Result | Outcome]:
+        decoder = self._free.pop()
+        try:
+            answer = decoder.ask(work)
+            if isinstance(answer, list):
+                return list(answer)
+            return [self._alone(decoder, work._replace(pictures=[picture])) for picture in work.pictures]
+        finally:
+            self._free.append(decoder)
+
+    @staticmethod
+    def _alone(decoder: _Decoder, work: Work) -> Result | Outcome:
+        end = Outcome.DECODER_CRASHED
+        for _ in range(_STRIKES):
+            answer = decoder.ask(work)
+            if isinstance(answer, list):
+                return answer[0]
+            end = answer
+        return end
+
+
+class _Decoder:
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._sock: socket.socket | None = None
+        self._closed = False
+
+    def ask(self, work: Work) -> list[Result] | Outcome:
+        """The results, or how the process ended."""
+        if self._closed:
+            return Outcome.DECODER_CRASHED  # nobody waits for it any more
+        try:
+            sock = self._started()
+            send(sock, work)
+            answer: list[Result] | None = receive(sock)
+        except OSError:  # it died while we spoke: the same as the end of the stream
+            answer = None
+        return self._ended() if answer is None else answer
+
+    def kill(self) -> None:
+        self._closed = True
+        process = self._process
+        if process:
+            process.kill()  # the thread that speaks to it sees the end of the stream and closes the socket
+        if self._sock:
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def reap(self) -> None:
+        if self._process:
+            self._ended()
+
+    def _started(self) -> socket.socket:
+        if self._sock is None:
+            self._sock, theirs = socket.socketpair()
+            command = [sys.executable, "-m", "pixmo.run.decoder", str(theirs.fileno())]
+            env = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+            with theirs:
+                self._process = subprocess.Popen(
+                    command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=env
+                )
+        return self._sock
+
+    def _ended(self) -> Outcome:
+        assert self._process is not None
+        _, complaint = self._process.communicate()
+        code = self._process.returncode
+        if self._sock:
+            self._sock.close()
+        self._sock = self._process = None
+        if code == 1 and b"Traceback" in complaint:  # a bug in a stage is not a bad picture
+            raise RuntimeError(f"a picture stage failed:\n{complaint.decode(errors='replace')}")
+        return Outcome.DECODER_HUNG if code == -signal.SIGALRM else Outcome.DECODER_CRASHED
+
+
+def values_of(columns: dict[str, list[Any]], row: int) -> dict[str, Any]:  # Any: column values
+    """One row of some columns."""
+    return {name: values[row] for name, values in columns.items()}
