@@ -43,6 +43,7 @@ class Owner:
         self._folder = store
         self._failed: PixmoError | None = None
         settings = {k: tuple(v) if isinstance(v, list) else v for k, v in told["settings"].items()}
+        self._allow_hosts = settings.get("allow_hosts", ())
         self._fetcher = Fetcher(HttpSettings(**settings), self._deliver, owns=self._owns)
 
     async def run(self) -> None:
@@ -88,6 +89,8 @@ class Owner:
 
     def _line(self, key: str, rnd: int, reply: Reply) -> bytes:
         line: dict[str, Any] = {"key": key, "round": rnd, "outcome": str(reply.outcome), **reply.facts}
+        if reply.outcome is Outcome.REFUSED_ADDRESS:
+            line["allow_hosts"] = self._allow_hosts  # so that it is asked again when others are allowed
         if reply.body is not None and reply.outcome is Outcome.OK:
             sha = sha256(reply.body)
             if self._buried and sha.hexdigest() in self._buried:

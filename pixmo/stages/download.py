@@ -75,7 +75,7 @@ class Download:
         """Whether a journalled answer still answers the question under these settings."""
         outcome = line["outcome"]
         if outcome == Outcome.TOO_LARGE:
-            return max(line.get("declared") or 0, line.get("cut_at") or 0) >= self.max_bytes
+            return (line.get("declared") or 0) > self.max_bytes or (line.get("cut_at") or 0) >= self.max_bytes
         if outcome == Outcome.OPTED_OUT:
             return not self.ignore_optout
         if outcome == Outcome.REFUSED_ADDRESS:

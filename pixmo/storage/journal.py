@@ -23,7 +23,6 @@ from pixmo.storage.publish import disk_errors, publish_bytes
 
 Line = dict[str, Any]  # Any: plain JSON values
 _HEAD = b'{"key":"'
-_ROUND0 = b'","round":0,'
 _SYNCED = b'{"synced":'
 _BLOCK = 1 << 26
 REOPENED = "reopened.jsonl"
@@ -70,28 +69,31 @@ class JournalWriter:
 
 
 class Journal:
-    """All lines of a folder, found by key; 24 bytes of memory a line."""
+    """All lines of a folder, found by key; 24 bytes of memory a line. Read when first asked for an answer.
+
+    `reopened` are the keys with a round above 0; they are few and known without reading the rest, so that a finished
+    run does not read its journal at all.
+    """
 
     def __init__(self, folder: Path, is_whole: Callable[[Line], bool] = lambda line: True) -> None:
         self.folder = folder
         self._is_whole = is_whole
         self._files: list[Path] = []
         self._fds: list[int] = []
-        self._map = CompactMap()
-        self.reopened: set[str] = set()  # keys with a round above 0: few
-        for path in sorted(folder.glob("*.jsonl")) if folder.is_dir() else []:
-            self._read(path)
+        self._map: CompactMap | None = None
+        opened = folder / REOPENED
+        self.reopened = {line["key"] for line in read_lines(opened)} if opened.is_file() else set()
 
     def __repr__(self) -> str:
-        return f"Journal({self.folder}, {len(self._files)} files, {len(self._map)} lines)"
+        return f"Journal({self.folder}, {'not read' if self._map is None else f'{len(self._map)} lines'})"
 
     def __len__(self) -> int:
-        return len(self._map)
+        return len(self._lines())
 
     def get(self, key: str) -> Line | None:
         """The line of the highest round, be it open or answered; of equal rounds an answered one, and the first."""
         best: Line | None = None
-        for file, offset in self._map.find(prefix(key)):
+        for file, offset in self._lines().find(prefix(key)):
             line = self._line(file, offset)
             if line["key"] == key and (best is None or _rank(line) > _rank(best)):
                 best = line
@@ -99,17 +101,17 @@ class Journal:
 
     def note(self, line: Line, path: Path, offset: int) -> None:
         """Learns of a line that a writer has just appended."""
-        self._map.add(prefix(line["key"]), self._number(path), offset)
-        if line["round"]:
-            self.reopened.add(line["key"])
+        self._lines().add(prefix(line["key"]), self._number(path), offset)
 
     def lines(self) -> Iterator[Line]:
         """Every whole line of every file, unordered between files."""
+        self._lines()
         for path in self._files:
             yield from read_lines(path)
 
     def rewrite(self, change: Callable[[Line], Line | None]) -> None:
         """Passes every line through `change` (None drops it) and publishes the files anew. The caller holds the store."""
+        self._lines()
         for path in self._files:
             out = [encode(new) for line in read_lines(path) if (new := change(line)) is not None]
             data = b"".join(out)
@@ -137,10 +139,17 @@ class Journal:
                 return line
             size *= 8
 
-    def _read(self, path: Path) -> None:
+    def _lines(self) -> CompactMap:
+        if self._map is None:
+            self._map = CompactMap()
+            for path in sorted(self.folder.glob("*.jsonl")) if self.folder.is_dir() else []:
+                self._read(path, self._map)
+        return self._map
+
+    def _read(self, path: Path, lines: CompactMap) -> None:
         number = self._number(path)
-        for start, keys, offsets in _blocks(path, self.reopened):
-            self._map.add_many(keys, np.full(len(keys), number, np.uint64), offsets + np.uint64(start))
+        for start, keys, offsets in _blocks(path):
+            lines.add_many(keys, np.full(len(keys), number, np.uint64), offsets + np.uint64(start))
         if path.name != REOPENED:
             self._distrust(path, _after_last_sync(path))
 
@@ -152,12 +161,21 @@ class Journal:
 
     def void(self, line: Line, why: str = "bytes not whole") -> None:
         """Opens the question again, in its next round. The caller holds the store."""
-        with_open: Line = {"key": line["key"], "round": int(line["round"]) + 1, "open": True, "why": why}
+        self.open_again([(line["key"], int(line["round"]) + 1)], why)
+
+    def open_again(self, questions: Iterable[tuple[str, int]], why: str) -> None:
+        """Opens rounds: (key, round) each. The caller holds the store."""
         path = self.folder / REOPENED
-        with disk_errors(path), path.open("ab") as file:
-            offset = file.tell()
-            file.write(encode(with_open))
-        self.note(with_open, path, offset)
+        with disk_errors(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                for key, rnd in questions:
+                    line: Line = {"key": key, "round": rnd, "open": True, "why": why}
+                    offset = file.tell()
+                    file.write(encode(line))
+                    self.reopened.add(key)
+                    file.flush()
+                    self.note(line, path, offset)
 
 
 def _rank(line: Line) -> tuple[int, bool]:
@@ -182,9 +200,7 @@ def read_lines_at(path: Path, start: int = 0) -> Iterator[tuple[int, Line]]:
             start += len(raw)
 
 
-def _blocks(
-    path: Path, reopened: set[str]
-) -> Iterable[tuple[int, NDArray[np.uint64], NDArray[np.uint64]]]:
+def _blocks(path: Path) -> Iterable[tuple[int, NDArray[np.uint64], NDArray[np.uint64]]]:
     """(start of block, key prefixes, offsets in block) of the answer lines, found without parsing them."""
     with path.open("rb") as file:
         start = 0
@@ -194,23 +210,19 @@ def _blocks(
             if not end:
                 return
             file.seek(start + end)
-            yield (start, *_scan(data[:end], reopened))
+            yield (start, *_scan(data[:end]))
             start += end
 
 
-def _scan(data: bytes, reopened: set[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+def _scan(data: bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     raw = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(raw == ord("\n"))
     starts = np.concatenate([[0], ends[:-1] + 1])
-    starts = starts[ends - starts > len(_HEAD) + 64 + len(_ROUND0)]  # checkpoints are shorter
+    starts = starts[ends - starts > len(_HEAD) + 64]  # checkpoints are shorter
     digits = raw[starts[:, None] + (len(_HEAD) + np.arange(16))].astype(np.uint64)
     nibbles = np.where(digits >= ord("a"), digits - np.uint64(ord("a") - 10), digits - np.uint64(ord("0")))
     shifts = np.uint64(4) * np.arange(15, -1, -1, dtype=np.uint64)
     keys = (nibbles << shifts).sum(axis=1, dtype=np.uint64)
-    first_round = raw[starts + len(_HEAD) + 64 + len(_ROUND0) - 2] == ord("0")
-    first_round &= raw[starts + len(_HEAD) + 64 + len(_ROUND0) - 1] == ord(",")
-    for at in starts[~first_round]:
-        reopened.add(data[at + len(_HEAD) : at + len(_HEAD) + 64].decode("ascii", "replace"))
     return keys, starts.astype(np.uint64)
 
 

@@ -1,0 +1,108 @@
+"""OUT: which files of a folder are whose, and who may touch it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pixmo.errors import BadFolder
+from pixmo.run.plan import Plan, load_plan
+from pixmo.run.recipe import Recipe, load_recipe
+from pixmo.storage.lock import locked
+from pixmo.storage.publish import disk_errors, publish_bytes, sweep
+from pixmo.storage.sidecar import SideFiles
+from pixmo.storage.store import Store
+
+HIDDEN = ".pixmo"
+
+
+class Folder:
+    """The paths of one OUT."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.hidden = out / HIDDEN
+
+    def __repr__(self) -> str:
+        return f"Folder({self.out})"
+
+    @property
+    def plan_path(self) -> Path:
+        """Where the plan is."""
+        return self.hidden / "plan.json"
+
+    def exists(self) -> bool:
+        """Whether a pixmo run made it."""
+        return self.hidden.is_dir()
+
+    def check_ours(self) -> None:
+        """Raises BadFolder when something else is in the way: a file, or a folder pixmo did not make."""
+        if self.out.exists() and not self.out.is_dir():
+            raise BadFolder(f"{self.out}: is a file; give a folder to write into")
+        if not self.exists() and self.out.is_dir() and any(self.out.iterdir()):
+            raise BadFolder(f"{self.out}: is not empty and was not made by pixmo; nothing was touched, choose another folder")
+
+    def must_exist(self) -> None:
+        """Raises BadFolder unless a pixmo run made it."""
+        if not self.exists() or not self.plan_path.is_file():
+            raise BadFolder(f"{self.out}: is not a pixmo folder (no finished plan in {HIDDEN}/); make one with `pixmo download`")
+
+    def plan(self) -> Plan:
+        """The plan; raises BadFolder when there is none."""
+        self.must_exist()
+        plan = load_plan(self.plan_path)
+        assert plan is not None
+        return plan
+
+    def recipe(self) -> Recipe:
+        """The recipe as last run."""
+        self.must_exist()
+        return load_recipe(self.hidden / "run.toml")
+
+    def note_recipe(self, recipe: Recipe) -> None:
+        """Keeps the recipe as run, if it changed."""
+        path, data = self.hidden / "run.toml", recipe.to_toml().encode()
+        if not path.is_file() or path.read_bytes() != data:
+            publish_bytes(path, data)
+
+    def side_files(self) -> SideFiles:
+        """Its columns."""
+        return SideFiles(self.hidden / "columns")
+
+    def store_path(self, wanted: Path | None = None) -> Path:
+        """Where its store is: as noted, else as wanted, else inside. Raises BadFolder when the two differ."""
+        note = self.hidden / "store.txt"
+        if note.is_file():
+            noted = (self.hidden / note.read_text().strip()).resolve()
+            if wanted is not None and noted != wanted.resolve():
+                raise BadFolder(f"{self.out}: its pictures are in {noted}, not in {wanted}; leave --store out")
+            return noted
+        return (wanted or self.hidden).resolve()
+
+    def note_store(self, store: Path) -> None:
+        """Remembers the store, relative to the folder where that is possible."""
+        note = self.hidden / "store.txt"
+        if not note.is_file():
+            publish_bytes(note, os.path.relpath(store, self.hidden.resolve()).encode() + b"\n")
+
+
+@contextmanager
+def working_on(out: Path, store: Path | None = None) -> Iterator[tuple[Folder, Store]]:
+    """Holds the folder and its store for one run; leftovers of killed ones are swept first."""
+    folder = Folder(out)
+    folder.check_ours()
+    with ExitStack() as stack:
+        with disk_errors(out):
+            folder.hidden.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(locked(folder.hidden, str(out)))
+        store_path = folder.store_path(store)
+        if store_path != folder.hidden.resolve():
+            stack.enter_context(locked(store_path, "the store"))
+        folder.note_store(store_path)
+        for part in (out / "data", folder.hidden / "columns", folder.hidden / "published"):
+            sweep(part)
+        opened = Store(store_path)
+        stack.callback(opened.close)
+        yield folder, opened

@@ -1,0 +1,192 @@
+"""A recipe into a folder, from plan to report: what every command that works calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from pixmo.errors import BadFolder, BadSetting
+from pixmo.run.decoders import Decoders
+from pixmo.run.folder import Folder, working_on
+from pixmo.run.owners import Owners, cpu_count
+from pixmo.run.pictures import PictureStages
+from pixmo.run.plan import Plan, build_plan, load_plan
+from pixmo.run.progress import Progress
+from pixmo.run.publishing import Published, Publisher
+from pixmo.run.recipe import Recipe
+from pixmo.run.runner import Machinery, Runner, check, shards_of, unwrapped
+from pixmo.run.shard import Shard
+from pixmo.run.splits import parse_splits
+from pixmo.run.world import LocalWorld, Reuse
+from pixmo.stage import AnyStage
+from pixmo.storage.store import Store
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to try: nothing here changes what is written."""
+
+    n_proc: int = 0  # processes that fetch, and processes that decode; 0 = one per processor
+    store: Path | None = None
+    reuse: Path | None = None
+    min_free_bytes: int = 2 * 10**9
+    decode_timeout_s: float = 30.0
+    quiet: bool = False
+
+    @property
+    def processes(self) -> int:
+        """The number of each kind of process."""
+        if self.n_proc < 0:
+            raise BadSetting(f"--n-proc {self.n_proc} is negative; give a number of processes, or 0 for one per processor")
+        return self.n_proc or cpu_count()
+
+
+@dataclass
+class Summary:
+    """What a run did; `retryable` are rows whose outcome may change when asked again."""
+
+    out: Path
+    rows: int
+    written: int
+    outcomes: dict[str, int]
+    retryable: int
+    asked: int
+    received_bytes: int
+    seconds: float
+    files_written: int
+    left: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for `--json`."""
+        return {**self.__dict__, "out": str(self.out)}
+
+
+def run_recipe(
+    recipe: Recipe, out: Path, effort: Effort = Effort(), *, update: bool = False,
+    before: Callable[[Folder, Store, Plan], None] | None = None,
+) -> Summary:  # fmt: skip
+    """Runs a recipe into a folder, finishing what an earlier run left. Raises a PixmoError for a wrong request.
+
+    `update` allows the list to differ from the one the folder was made from. `before` runs when the plan is there, with the
+    locks held (`retry` opens questions in it).
+    """
+    started = monotonic()
+    with working_on(out, effort.store) as (folder, store):
+        progress = Progress(quiet=effort.quiet)
+        plan = planned(recipe, folder, store, progress, update)
+        folder.note_recipe(recipe)
+        if before is not None:
+            before(folder, store, plan)
+        side_files = folder.side_files()
+        shards = shards_of(plan, side_files)
+        check(recipe, shards)
+        reuse = _open_reuse(effort.reuse)
+        work = _Work(recipe, plan, shards, store, effort, reuse, progress)
+        with progress:
+            world, computed = asyncio.run(work.run(side_files))
+            published = Publisher(folder, store, recipe, plan, shards, progress, effort.processes).publish(
+                samples=progress.samples, seconds=monotonic() - started
+            )
+    return _summary(out, plan, published, world, monotonic() - started)
+
+
+def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, update: bool = False) -> Plan:
+    """The folder's plan, made from the recipe's input when there is none or the input may have changed."""
+    plan = load_plan(folder.plan_path)
+    if plan is not None and recipe.input is None:
+        return plan
+    source, columns = open_input(recipe)
+    identity = source.identity() | {"splits": recipe.splits}
+    if plan is not None and plan.identity == _plain(identity):
+        return plan
+    splits = parse_splits(recipe.splits)
+    facts = {"licence": getattr(source, "licence", None)}
+    progress.note(f"reading {source.name}")
+    fresh = build_plan(source, columns, splits, folder.side_files(), store, facts, progress.rows_read)
+    if plan is not None and fresh.digest != plan.digest and not update:
+        raise BadFolder(
+            f"{folder.out}: was made from another list or with other splits; `pixmo update {folder.out} {recipe.input}` does "
+            "only what is new, or choose another folder"
+        )
+    fresh = Plan(fresh.source, _plain(identity), fresh.roles, fresh.splits, fresh.shards, fresh.facts)
+    fresh.publish(folder.plan_path)
+    return fresh
+
+
+def open_input(recipe: Recipe) -> Any:  # Any: (Source, Columns) of pixmo.sources, imported when needed
+    """The source of a recipe, and its columns."""
+    from pixmo.sources.open import open_folder, open_source
+
+    if recipe.input is None:
+        raise BadSetting(f"recipe {recipe.name!r} has no input; give a SOURCE or set `input`")
+    if recipe.source.get("pictures"):
+        return open_folder(Path(recipe.input))
+    return open_source(
+        recipe.input, url_column=recipe.url_column, sha256_column=recipe.sha256_column,
+        **{k: v for k, v in recipe.source.items() if k != "pictures"},
+    )  # fmt: skip
+
+
+def _open_reuse(path: Path | None) -> Reuse | None:
+    if path is None:
+        return None
+    from pixmo.sources.reuse import open_reuse
+
+    found: Reuse = open_reuse(path)
+    return found
+
+
+def _plain(value: Any) -> Any:  # Any: JSON values; tuples become lists, as they come back from a file
+    import json
+
+    return json.loads(json.dumps(value))
+
+
+class _Work:
+    """The asynchronous part: owners, decoders and the runner between them."""
+
+    def __init__(
+        self, recipe: Recipe, plan: Plan, shards: list[Shard], store: Store, effort: Effort, reuse: Reuse | None,
+        progress: Progress,
+    ) -> None:  # fmt: skip
+        self._recipe, self._plan, self._shards, self._store = recipe, plan, shards, store
+        self._effort, self._reuse, self._progress = effort, reuse, progress
+        self._download: AnyStage | None = recipe.find("download")
+
+    async def run(self, side_files: Any) -> tuple[LocalWorld, int]:  # Any: SideFiles
+        enough = self._download.enough if self._download else (lambda line: True)
+        world = LocalWorld(self._store, enough, self._start_owners, self._reuse)
+        decoders = Decoders(self._effort.processes, self._effort.decode_timeout_s)
+        pictures = PictureStages(self._store, decoders, world, side_files)
+        machinery = Machinery(side_files, world, pictures, self._progress.on_shard)
+        runner = Runner(self._recipe, self._shards, machinery)
+        watch = asyncio.create_task(self._progress.watch(world, pictures, self._plan.rows))
+        try:
+            await unwrapped(runner.run())
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+            await asyncio.gather(world.close(), decoders.close())
+        return world, runner.computed
+
+    def _start_owners(self, world: LocalWorld) -> Owners:
+        assert self._download is not None
+        count = self._effort.processes
+        settings = self._download.http_settings(count)
+        return Owners(count, settings, self._store, self._effort.min_free_bytes, world.on_answer)
+
+
+def _summary(out: Path, plan: Plan, published: Published, world: LocalWorld, seconds: float) -> Summary:
+    from pixmo.ask import Outcome
+
+    outcomes = Counter(published.counts.get("outcome", {}))
+    retryable = sum(n for o, n in outcomes.items() if o in Outcome and Outcome(o).worth_retrying)
+    return Summary(
+        out, plan.rows, published.written, dict(outcomes), retryable, world.asked, world.bytes_received, seconds,
+        published.files_written, published.left,
+    )  # fmt: skip
