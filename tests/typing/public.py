@@ -1,0 +1,75 @@
+"""The public signatures as a type checker sees them: read by `mypy`, never run. A change here is a change for users."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, assert_type
+
+from pixmo.ask import Answer, Engine, Outcome
+from pixmo.errors import PixmoError, UnknownName, nearest
+from pixmo.ids import Digest, canonical_json, digest, digest_of, is_digest, short
+from pixmo.stage import Picture, RowStage, World, effort, fingerprint, meaning, settings_of
+
+
+def digests(data: bytes) -> None:
+    """Digests are text of a type of their own."""
+    assert_type(digest(data), Digest)
+    assert_type(digest_of({"a": 1}), Digest)
+    assert_type(canonical_json([1, None]), bytes)
+    assert_type(short(digest(data)), str)
+    assert_type(is_digest("0"), bool)
+
+
+def answers(answer: Answer[bytes]) -> None:
+    """An answer says how it ended, and has a value where there is one."""
+    assert_type(answer.outcome, Outcome)
+    assert_type(answer.value, bytes | None)
+    assert_type(answer.detail, str)
+    assert_type(answer.cost, float)
+    assert_type(answer.outcome.worth_retrying, bool)
+
+
+async def engines(engine: Engine[str, bytes], world: World, urls: Sequence[str]) -> None:
+    """Engines answer one question, the world many."""
+    assert_type(engine.fingerprint, str)
+    assert_type(await engine.ask("what?"), Answer[bytes])
+    assert_type(await world.ask("http", urls), list[Answer[Any]])
+
+
+class Length(NamedTuple):
+    """What a stage adds."""
+
+    words: int
+    is_short: bool
+
+
+@dataclass(frozen=True)
+class CheckLength(RowStage):
+    """A stage of somebody else, written as the documentation says."""
+
+    minimum: int = meaning(20, "words a caption needs")
+    workers: int = effort(2)
+
+    def row(self, caption: str) -> Length:
+        """One row."""
+        words = len(caption.split())
+        return Length(words, words < self.minimum)
+
+
+def stages(stage: CheckLength) -> None:
+    """Settings keep their types."""
+    assert_type(stage.minimum, int)
+    assert_type(CheckLength(minimum=3).row("a b"), Length)
+    assert_type(CheckLength.takes_picture(), bool)
+    assert_type(fingerprint(stage), Digest)
+    assert_type(settings_of(stage), dict[str, Any])
+    assert_type(Picture(b"").data, bytes)
+
+
+def errors(error: UnknownName) -> None:
+    """Every error a user can act on is a PixmoError."""
+    base: PixmoError = error
+    assert_type(error.nearest, str | None)
+    assert_type(nearest("a", ["b"]), str | None)
+    assert_type(str(base), str)
