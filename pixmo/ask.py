@@ -64,6 +64,11 @@ class Outcome(StrEnum):
         return self in _WORTH_RETRYING
 
 
+def is_worth_retrying(outcome: str) -> bool:
+    """As `Outcome.worth_retrying`, for the text of an outcome, also one this version does not know."""
+    return outcome in _WORTH_RETRYING
+
+
 _WORTH_RETRYING = frozenset(
     {
         Outcome.DNS,

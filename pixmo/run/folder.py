@@ -12,6 +12,7 @@ from pixmo.run.plan import Plan, load_plan
 from pixmo.run.recipe import Recipe, load_recipe
 from pixmo.storage.lock import locked
 from pixmo.storage.publish import disk_errors, publish_bytes, sweep
+from pixmo.storage.published import PublishedPictures
 from pixmo.storage.sidecar import SideFiles
 from pixmo.storage.store import Store
 
@@ -103,6 +104,6 @@ def working_on(out: Path, store: Path | None = None) -> Iterator[tuple[Folder, S
         folder.note_store(store_path)
         for part in (out / "data", folder.hidden / "columns", folder.hidden / "published"):
             sweep(part)
-        opened = Store(store_path)
+        opened = Store(store_path, PublishedPictures(out).get)
         stack.callback(opened.close)
         yield folder, opened

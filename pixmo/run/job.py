@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from pixmo.ask import is_worth_retrying
 from pixmo.errors import BadFolder, BadSetting
 from pixmo.run.decoders import Decoders
 from pixmo.run.folder import Folder, working_on
@@ -182,10 +183,8 @@ class _Work:
 
 
 def _summary(out: Path, plan: Plan, published: Published, world: LocalWorld, seconds: float) -> Summary:
-    from pixmo.ask import Outcome
-
     outcomes = Counter(published.counts.get("outcome", {}))
-    retryable = sum(n for o, n in outcomes.items() if o in Outcome and Outcome(o).worth_retrying)
+    retryable = sum(n for o, n in outcomes.items() if is_worth_retrying(o))
     return Summary(
         out, plan.rows, published.written, dict(outcomes), retryable, world.asked, world.bytes_received, seconds,
         published.files_written, published.left,

@@ -42,7 +42,7 @@ class Owner:
         self._min_free = told["min_free_bytes"]
         self._folder = store
         self._failed: PixmoError | None = None
-        settings = {k: tuple(v) if isinstance(v, list) else v for k, v in told["settings"].items()}
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told["settings"].items()}
         self._allow_hosts = settings.get("allow_hosts", ())
         self._fetcher = Fetcher(HttpSettings(**settings), self._deliver, owns=self._owns)
 
@@ -70,7 +70,7 @@ class Owner:
                 self._fetcher.submit(Ask(f"{key}:{rnd}", url, tuple(hops)) for key, rnd, url, hops in asks)
 
     def _owns(self, site: str) -> bool:
-        return owner_of(site, self._owners) == self._number
+        return bool(owner_of(site, self._owners) == self._number)
 
     def _deliver(self, ask: Ask, reply: Reply) -> None:
         if self._failed:

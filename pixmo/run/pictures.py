@@ -58,7 +58,7 @@ class PictureStages:
                 continue
             if reusable and all(sha in k for k in known):
                 found[sha] = [k[sha] for k in known]
-            elif (where := self._store.packs.locate(sha)) is not None:
+            elif (where := self._store.locate(sha)) is not None:
                 values = {n: v[row] for n, v in columns.items()}
                 path = self._store.packs.path(where.pack)
                 todo[self._key(reusable, sha, row)] = PictureTask(path, where.offset, where.length, sha, values)

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 from pixmo.errors import BadFolder, BadSource
 from pixmo.ids import digest_of
-from pixmo.run.own_files import OwnFiles
 from pixmo.run.rows import SHARD_ROWS, RowIds, prefixes_of, repeats, shards
 from pixmo.run.splits import TRAIN, Split, assign, canonical_url, key_of
 from pixmo.sources.open import Columns, Source
@@ -142,13 +141,7 @@ def build_plan(
     side_files.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-plan-", dir=side_files.folder) as scratch:
         first = _FirstPass(Path(scratch), roles, bool(splits), progress)
-        own = OwnFiles(store) if columns.picture else None
-        try:
-            batches = (_prepared(b, renamed, columns.picture, store, own) for b in source.batches())
-            first.read(batches)
-        finally:
-            if own:
-                own.close()
+        first.read(_prepared(b, renamed, columns.picture, store) for b in source.batches())
         if not first.rows:
             raise BadSource(f"{source.name}: has no rows")
         of_row = first.assigned(splits)
@@ -263,20 +256,19 @@ def _roles(columns: Columns, names: list[str], own_splits: tuple[str, ...]) -> t
 
 
 def _prepared(
-    batch: pa.RecordBatch, renamed: dict[str, str], picture: str | None, store: Store, own: OwnFiles | None
+    batch: pa.RecordBatch, renamed: dict[str, str], picture: str | None, store: Store
 ) -> pa.RecordBatch:
     """The batch with its columns under their names here; embedded pictures moved into the store."""
     arrays = [batch.column(name) for name in renamed]
     names = list(renamed.values())
     if picture is not None:
-        assert own is not None
-        arrays += _unpacked(batch.column(picture), store, own)
+        arrays += _unpacked(batch.column(picture), store)
         names += ["embedded_sha256", "embedded_bytes", "embedded_path"]
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
-def _unpacked(column: pa.Array, store: Store, own: OwnFiles) -> list[pa.Array]:
+def _unpacked(column: pa.Array, store: Store) -> list[pa.Array]:
     data = pc.struct_field(column, "bytes").to_pylist()
-    shas = [None if d is None else own.put(store, d) if d else "" for d in data]
+    shas = [None if d is None else store.put(d) if d else "" for d in data]
     sizes = [None if d is None else len(d) for d in data]
     return [pa.array(shas, pa.string()), pa.array(sizes, pa.int64()), pc.struct_field(column, "path").cast(pa.string())]

@@ -22,7 +22,7 @@ _DIGEST = 16
 def row_digests(batch: pa.RecordBatch) -> list[bytes]:
     """16 bytes per row, from all its columns."""
     spelled = [_spelled(batch.column(i)) for i in range(batch.num_columns)]
-    joined = pc.binary_join_element_wise(*spelled, "\x1f") if spelled else pa.array([""] * len(batch))
+    joined = pc.binary_join_element_wise(*spelled, pa.scalar("\x1f", pa.large_string())) if spelled else pa.array([""] * len(batch))
     return [blake2b(text, digest_size=_DIGEST).digest() for text in joined.cast(pa.large_binary()).to_pylist()]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from pixmo.run.recipe import Recipe, Step
 from pixmo.run.shard import ROLES, Nesting, Shard, mask_of, scatter, with_ids
 from pixmo.run.world import LocalWorld, http_key
 from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles
+from pixmo.storage.store import Store
 
 SHARDS_IN_FLIGHT = 24
 
@@ -67,150 +69,205 @@ def check(recipe: Recipe, shards: Sequence[Shard]) -> None:
             if name not in have:
                 raise UnknownName("column", name, have, f"stage {step.use!r}")
         if step.kind != "select":
-            have |= set(_adds(step).names)
+            have |= set(adds(step).names)
 
 
-def _adds(step: Step) -> pa.Schema:
+def adds(step: Step) -> pa.Schema:
+    """The columns of a step's side files."""
     return adds_schema(step) if step.kind == "picture" else step.stage.adds
+
+
+class Works:
+    """Names of work: what each step over a shard is made of, and the side file that has it."""
+
+    def __init__(self, side_files: SideFiles, store: Store) -> None:
+        self.side_files = side_files
+        self._store = store
+
+    def attach(self, recipe: Recipe, shards: Sequence[Shard]) -> bool:
+        """Gives the shards the columns of finished work; whether all of the recipe was found."""
+        for phase in phases(recipe):
+            for group in groups(phase):
+                if group[0].kind == "reduce":
+                    if not self.attach_reduce(shards, group[0]):
+                        return False
+                    continue
+                if not all([self.found(shard, step, group) for shard in shards for step in group]):
+                    return False
+        return True
+
+    def found(self, shard: Shard, step: Step, group: Sequence[Step]) -> bool:
+        """Whether the step's work over this shard is there; its columns are the shard's then."""
+        side = self.side_files.find(step.name, self.made_of(shard, step, group))
+        if side is None:
+            return False
+        names = adds(step).names
+        if shard.is_nested(reads(step, group)):
+            shard.nested |= set(names)
+        shard.columns |= dict.fromkeys(names, side)
+        return True
+
+    def made_of(self, shard: Shard, step: Step, group: Sequence[Step]) -> str:
+        """The step, its settings, the rows, and the content of the columns read."""
+        work: dict[str, Any] = {
+            "stage": step.fingerprint, "rows": shard.rows_file.is_, "reads": shard.reads(reads(step, group)),
+            # columns computed by neighbours in the same pass are named by what computes them
+            "after": [s.fingerprint for s in group[: list(group).index(step)]],
+        }  # fmt: skip
+        if step.kind == "world":
+            work["rounds"] = self._rounds(shard)
+        return digest_of(work)
+
+    def reduce_works(self, shards: Sequence[Shard], step: Step) -> list[str]:
+        """Per shard the name of its part of a verdict over all."""
+        over_all = digest_of([self.made_of(s, step, [step]) for s in shards])
+        return [digest_of([over_all, s.number]) for s in shards]
+
+    def attach_reduce(self, shards: Sequence[Shard], step: Step) -> bool:
+        """As `found`, for a Reduce."""
+        sides = [self.side_files.find(step.name, w) for w in self.reduce_works(shards, step)]
+        if not all(sides):
+            return False
+        nested = shards[0].is_nested(step.stage.needs.names)
+        for shard, side in zip(shards, sides, strict=True):
+            assert side is not None
+            shard.columns |= dict.fromkeys(step.stage.adds.names, side)
+            if nested:
+                shard.nested |= set(step.stage.adds.names)
+        return True
+
+    def _rounds(self, shard: Shard) -> dict[str, int]:
+        """The questions of the shard that were asked again, and how often."""
+        journal = self._store.journal
+        if not journal.reopened:
+            return {}
+        urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url").combine_chunks()
+        flat = urls.flatten() if pa.types.is_list(urls.type) else urls
+        rounds: dict[str, int] = {}
+        for url in flat.to_pylist():
+            if url and (key := http_key(url)) in journal.reopened:
+                line = journal.get(key)
+                rounds[key] = int(line["round"]) if line else 0
+        return rounds
+
+
+def reads(step: Step, group: Sequence[Step]) -> list[str]:
+    """The columns a step reads that are there before its group begins."""
+    if step.kind != "picture":
+        return list(_with_when(step).names)
+    inner = {n for s in group for n in s.stage.adds_names()}
+    return [n for n in needed_by([step]) if n not in inner]
+
+
+def groups(phase: Sequence[Step]) -> Iterator[list[Step]]:
+    """Neighbouring picture stages together, every other step alone."""
+    for is_picture, steps in groupby(phase, key=lambda s: s.kind == "picture"):
+        yield from [list(steps)] if is_picture else [[s] for s in steps]
+
+
+def phases(recipe: Recipe) -> Iterator[list[Step]]:
+    """The steps between Reduces, and each Reduce alone; `select` is not a step of the runner."""
+    steps = [s for s in recipe.steps if s.kind != "select"]
+    for is_reduce, part in groupby(steps, key=lambda s: s.kind == "reduce"):
+        yield from [[s] for s in part] if is_reduce else [list(part)]
 
 
 class Runner:
     """One run of a recipe's stages over shards; `computed` counts side files written."""
 
     def __init__(self, recipe: Recipe, shards: Sequence[Shard], machinery: Machinery) -> None:
-        self._steps = [s for s in recipe.steps if s.kind != "select"]
+        self._recipe = recipe
         self._shards = shards
         self._m = machinery
+        self._works = Works(machinery.side_files, machinery.world.store)
         self.computed = 0
 
     async def run(self) -> None:
         """Until every step has its side file for every shard."""
-        for phase in self._phases():
+        for phase in phases(self._recipe):
             if phase[0].kind == "reduce":
                 await self._reduce(phase[0])
             else:
                 await self._over_shards(phase)
-
-    def _phases(self) -> Iterator[list[Step]]:
-        phase: list[Step] = []
-        for step in self._steps:
-            if step.kind == "reduce":
-                if phase:
-                    yield phase
-                yield [step]
-                phase = []
-            else:
-                phase.append(step)
-        if phase:
-            yield phase
 
     async def _over_shards(self, phase: list[Step]) -> None:
         waiting = iter(self._shards)
 
         async def worker() -> None:
             for shard in waiting:
-                await self._one(shard, phase)
+                for group in groups(phase):
+                    await self._group(shard, group)
 
-        async with asyncio.TaskGroup() as group:
+        async with asyncio.TaskGroup() as tasks:
             for _ in range(min(SHARDS_IN_FLIGHT, len(self._shards))):
-                group.create_task(worker())
+                tasks.create_task(worker())
 
-    async def _one(self, shard: Shard, phase: list[Step]) -> None:
-        steps = list(phase)
-        while steps:
-            group = [steps.pop(0)]
-            while group[0].kind == "picture" and steps and steps[0].kind == "picture":
-                group.append(steps.pop(0))
-            if group[0].kind == "picture":
-                await self._picture_group(shard, group)
-            else:
-                await self._step(shard, group[0])
-            for step in group:
-                self._m.on_shard(step, shard)
-            await asyncio.sleep(0)
+    async def _group(self, shard: Shard, group: list[Step]) -> None:
+        missing = [s for s in group if not self._works.found(shard, s, group)]
+        if missing and group[0].kind == "picture":
+            await self._pictures(shard, group, missing)
+        elif missing:
+            await self._step(shard, group[0])
+        for step in group:
+            self._m.on_shard(step, shard)
+        await asyncio.sleep(0)  # a finished shard must not keep answers of others waiting
 
     async def _step(self, shard: Shard, step: Step) -> None:
-        needs = _with_when(step)
-        if not self._found(shard, step, needs.names):
-            table = await asyncio.to_thread(shard.table, needs)
-            added = await self._compute(shard, step, table)
-            await self._write(shard, step, needs.names, with_ids(table, added))
+        table = await asyncio.to_thread(shard.table, _with_when(step))
+        added = await self._compute(shard, step, table)
+        await self._write(shard, step, [step], with_ids(table, added))
 
     async def _compute(self, shard: Shard, step: Step, table: pa.Table) -> pa.Table:
         nesting = None
         if shard.is_nested(table.column_names):
             nesting, table = self._flat(shard, table)
-        part, mask = table, None
-        if step.when:
-            mask = mask_of(table, step.when)
-            part = table.filter(mask)
-        batch = part.select(step.stage.needs.names).combine_chunks()
-        rows = batch.to_batches()[0] if batch.num_rows else pa.RecordBatch.from_pylist([], schema=batch.schema)
+        mask = mask_of(table, step.when) if step.when else None
+        part = table if mask is None else table.filter(mask)
+        rows = one_batch(part.select(step.stage.needs.names))
         out = await step.stage(rows, self._m.world) if step.kind == "world" else step.stage(rows)
-        if len(out) != part.num_rows:
-            raise RuntimeError(f"stage {step.use!r} turned {part.num_rows} rows into {len(out)}; a stage keeps the row count")
+        if len(out) != len(rows):
+            raise RuntimeError(f"stage {step.use!r} made {len(out)} rows of {len(rows)}; a stage keeps the row count")
         added = pa.Table.from_batches([out])
-        added = scatter(added, mask) if mask is not None else added
-        if nesting is not None:
-            shard.nested |= set(added.column_names)
-            added = nesting.nest(added)
-        return added
+        added = added if mask is None else scatter(added, mask)
+        return added if nesting is None else nesting.nest(added)
 
-    async def _picture_group(self, shard: Shard, group: list[Step]) -> None:
+    async def _pictures(self, shard: Shard, group: list[Step], missing: list[Step]) -> None:
         names = needed_by(group)
-        inner = {n for s in group for n in s.stage.adds_names()}
-        if all([self._found(shard, s, [n for n in self._reads(s) if n not in inner], group) for s in group]):
-            return
-        table = await asyncio.to_thread(shard.table, pa.schema([(n, pa.string()) for n in names]))
-        nesting, flat = (None, table)
-        if shard.is_nested(names):
-            nesting, flat = self._flat(shard, table)
-        for step, added in zip(group, await self._m.pictures.run(group, flat, shard.number), strict=True):
-            if nesting is not None:
-                shard.nested |= set(added.column_names)
-                added = nesting.nest(added)
-            own = [n for n in self._reads(step) if n not in inner]
-            if not self._found(shard, step, own, group):
-                await self._write(shard, step, own, with_ids(table, added), group)
+        table = await asyncio.to_thread(shard.table, self._schema(shard, names))
+        nesting, flat = self._flat(shard, table) if shard.is_nested(names) else (None, table)
+        tables = await self._m.pictures.run(group, flat, shard.number)
+        for step, added in zip(group, tables, strict=True):
+            if step in missing:
+                nested = added if nesting is None else nesting.nest(added)
+                await self._write(shard, step, group, with_ids(table, nested).replace_schema_metadata(added.schema.metadata))
 
     async def _reduce(self, step: Step) -> None:
-        needs = step.stage.needs
-        works = [self._made_of(s, step, needs.names) for s in self._shards]
-        over_all = digest_of(works)
-        wanted = [digest_of([over_all, s.number]) for s in self._shards]
-        sides = [self._m.side_files.find(step.name, w) for w in wanted]
-        nested = self._shards[0].is_nested(needs.names)
-        if not all(sides):
-            sides = await asyncio.to_thread(self._reduce_all, step, needs, wanted, nested)
-        for shard, side in zip(self._shards, sides, strict=True):
-            assert side is not None
-            shard.columns |= dict.fromkeys(step.stage.adds.names, side)
-            if nested:
-                shard.nested |= set(step.stage.adds.names)
+        if not self._works.attach_reduce(self._shards, step):
+            await asyncio.to_thread(self._reduce_all, step)
+            self._works.attach_reduce(self._shards, step)
+        for shard in self._shards:
             self._m.on_shard(step, shard)
 
-    def _reduce_all(self, step: Step, needs: pa.Schema, wanted: list[str], nested: bool) -> list[SideFile | None]:
-        nestings: list[Nesting] = []
+    def _reduce_all(self, step: Step) -> None:
+        works = self._works.reduce_works(self._shards, step)
+        nested = self._shards[0].is_nested(step.stage.needs.names)
         ids: list[pa.Table] = []
+        nestings: list[Nesting] = []
 
         def batches() -> Iterator[pa.RecordBatch]:
             for shard in self._shards:
-                table = shard.table(needs)
+                table = shard.table(step.stage.needs)
                 ids.append(table.select([ROW_ID]))
                 if nested:
                     nesting, table = self._flat(shard, table)
                     nestings.append(nesting)
-                table = table.combine_chunks()
-                yield table.to_batches()[0] if table.num_rows else pa.RecordBatch.from_pylist([], schema=table.schema)
+                yield one_batch(table)
 
-        sides: list[SideFile | None] = []
         for number, out in enumerate(step.stage(batches())):
             added = pa.Table.from_batches([out])
             added = nestings[number].nest(added) if nested else added
-            full = with_ids(ids[number], added)
-            sides.append(self._m.side_files.write(step.name, self._shards[number].number, wanted[number], full))
+            self._m.side_files.write(step.name, self._shards[number].number, works[number], with_ids(ids[number], added))
             self.computed += 1
-        return sides
 
     def _flat(self, shard: Shard, table: pa.Table) -> tuple[Nesting, pa.Table]:
         urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url")
@@ -218,49 +275,24 @@ class Runner:
         return nesting, nesting.flat(table, {n for n in table.column_names if shard.source_of(n) in shard.nested})
 
     @staticmethod
-    def _reads(step: Step) -> list[str]:
-        return list(dict.fromkeys(needed_by([step])))
+    def _schema(shard: Shard, names: Sequence[str]) -> pa.Schema:
+        return pa.schema([(n, pa.null()) for n in names])  # types matter only for columns that are not there
 
-    def _found(self, shard: Shard, step: Step, reads: Sequence[str], group: Sequence[Step] = ()) -> bool:
-        side = self._m.side_files.find(step.name, self._made_of(shard, step, reads, group))
-        if side is None:
-            return False
-        names = _adds(step).names
-        shard.columns |= dict.fromkeys(names, side)
-        if shard.is_nested(reads):
-            shard.nested |= set(names)
-        return True
-
-    async def _write(
-        self, shard: Shard, step: Step, reads: Sequence[str], table: pa.Table, group: Sequence[Step] = ()
-    ) -> None:
-        made_of = self._made_of(shard, step, reads, group)
+    async def _write(self, shard: Shard, step: Step, group: Sequence[Step], table: pa.Table) -> None:
+        nested = shard.is_nested(reads(step, group))
+        made_of = self._works.made_of(shard, step, group)  # after asking: a question may have opened a new round
         side = await asyncio.to_thread(self._m.side_files.write, step.name, shard.number, made_of, table)
-        shard.columns |= dict.fromkeys(table.column_names[1:], side)
+        names = table.column_names[1:]
+        shard.columns |= dict.fromkeys(names, side)
+        if nested:
+            shard.nested |= set(names)
         self.computed += 1
 
-    def _made_of(self, shard: Shard, step: Step, reads: Sequence[str], group: Sequence[Step] = ()) -> str:
-        work: dict[str, Any] = {"stage": step.fingerprint, "rows": shard.rows_file.is_, "reads": shard.reads(reads)}
-        before = [s.fingerprint for s in group[: list(group).index(step)]] if step in group else []
-        if before:
-            work["after"] = before  # columns computed by neighbours in the same pass are named by what computes them
-        if step.kind == "world":
-            work["rounds"] = self._rounds(shard)
-        return digest_of(work)
 
-    def _rounds(self, shard: Shard) -> dict[str, int]:
-        """The questions of the shard that were asked again, and how often."""
-        journal = self._m.world.store.journal
-        if not journal.reopened:
-            return {}
-        urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url").combine_chunks()
-        flat = urls.flatten() if pa.types.is_list(urls.type) else urls
-        rounds = {}
-        for url in flat.to_pylist():
-            if url and (key := http_key(url)) in journal.reopened:
-                line = journal.get(key)
-                rounds[key] = int(line["round"]) if line else 0
-        return rounds
+def one_batch(table: pa.Table) -> pa.RecordBatch:
+    """A table as one record batch, also when it has no rows."""
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
 def _with_when(step: Step) -> pa.Schema:
@@ -273,7 +305,7 @@ async def unwrapped(work: Awaitable[None]) -> None:
     """The first error of a task group instead of the group."""
     try:
         await work
-    except* Exception as group:  # a boundary: the first real error is what the caller should see
+    except BaseExceptionGroup as group:
         raise _first(group) from group
 
 

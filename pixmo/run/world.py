@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 from pixmo.ask import Answer, Outcome
 from pixmo.ids import Digest, digest
-from pixmo.run.own_files import OwnFiles
 from pixmo.run.owners import Owners, Question
 from pixmo.storage.journal import Line
 from pixmo.storage.packs import Location
@@ -71,7 +70,6 @@ class LocalWorld:
         self._start_owners = start_owners
         self._owners: Owners | None = None
         self._waiting: dict[str, list[tuple[_Wait, int]]] = {}
-        self._own: OwnFiles | None = None
 
     def __repr__(self) -> str:
         return f"LocalWorld({len(self._waiting)} questions in flight, {self.asked} asked)"
@@ -99,15 +97,13 @@ class LocalWorld:
         return [answer for answer in wait.answers if answer is not None]
 
     async def close(self) -> None:
-        """Ends the owners and closes this process's own files."""
+        """Ends the owners."""
         if self._owners:
             await self._owners.close()
-        if self._own:
-            self._own.close()
 
     def put(self, data: bytes) -> Digest:
         """Keeps bytes that a stage made of a picture."""
-        return self._files().put(self.store, data)
+        return self.store.put(data)
 
     async def _until(self, done: asyncio.Future[None]) -> None:
         failed = self.failed
@@ -147,14 +143,14 @@ class LocalWorld:
     def _answers(self, line: Line) -> bool:
         if line.get("open") or not self._enough(line):
             return False
-        return "sha256" not in line or self.store.packs.locate(line["sha256"]) is not None
+        return "sha256" not in line or self.store.locate(line["sha256"]) is not None
 
     def _from_reuse(self, key: Digest, rnd: int, url: str) -> Line | None:
         assert self._reuse is not None
         found = self._reuse.get(url, None)
         if found is None:
             return None
-        line = self._files().answer(self.store, key, rnd, found.data, found.origin)
+        line = self.store.answer(key, rnd, found.data, found.origin)
         self.counts["reused"] += 1
         return line
 
@@ -168,11 +164,6 @@ class LocalWorld:
         answer = answer_of(line)
         for wait, at in self._waiting.pop(line["key"], ()):
             wait.fill(at, answer)
-
-    def _files(self) -> OwnFiles:
-        if self._own is None:
-            self._own = OwnFiles(self.store)
-        return self._own
 
 
 def answer_of(line: Line) -> Answer[str]:

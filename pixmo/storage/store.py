@@ -4,34 +4,73 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
-from pixmo.ids import digest
-from pixmo.storage.journal import Journal, Line
-from pixmo.storage.packs import Location, Packs
+from pixmo.ask import Outcome
+from pixmo.ids import Digest, digest
+from pixmo.storage.journal import Journal, JournalWriter, Line, encode
+from pixmo.storage.packs import Location, Packs, PackWriter
 from pixmo.storage.publish import disk_errors
 
 TOMBSTONES = "tombstones.txt"
 
 
 class Store:
-    """Bytes by their hash and answers by their question. Hold the folder's lock while writing."""
+    """Bytes by their hash and answers by their question. Hold the folder's lock while writing.
 
-    def __init__(self, folder: Path) -> None:
+    `fallback` gives bytes that are not in the packs any more but stand in published files.
+    """
+
+    def __init__(self, folder: Path, fallback: Callable[[str], bytes | None] = lambda sha: None) -> None:
         self.folder = folder
         self.packs = Packs(folder / "packs")
+        self._fallback = fallback
         self._journal: Journal | None = None
         self._tombstones: frozenset[str] | None = None
+        self._own: tuple[PackWriter, JournalWriter] | None = None
+        self._lock = Lock()
 
     def __repr__(self) -> str:
         return f"Store({self.folder})"
 
     @property
     def journal(self) -> Journal:
-        """All answers; read when first needed."""
+        """All answers."""
         if self._journal is None:
             self._journal = Journal(self.folder / "journal", self._has_bytes)
         return self._journal
+
+    def locate(self, sha256: str) -> Location | None:
+        """Where the bytes lie, brought back from published files if need be; None when they are lost."""
+        where = self.packs.locate(sha256)
+        if where is None and (data := self._fallback(sha256)) is not None:
+            self.put(data)
+            where = self.packs.locate(sha256)
+        return where
+
+    def put(self, data: bytes) -> Digest:
+        """Keeps bytes that no owner fetched (embedded, derived), once, unless they were taken down; their digest either way."""
+        sha = digest(data)
+        with self._lock:
+            if sha not in self.tombstones and self.packs.locate(sha) is None:
+                self.packs.note(sha, self._files()[0].put(data, bytes.fromhex(sha)))
+        return sha
+
+    def answer(self, key: Digest, rnd: int, data: bytes, origin: str) -> Line:
+        """Journals bytes at hand as the answer to a question."""
+        packs, journal = self._files()
+        where = packs.put(data)
+        line: Line = {
+            "key": key, "round": rnd, "outcome": str(Outcome.OK), "detail": origin, "sha256": digest(data),
+            "pack": where.pack, "offset": where.offset, "size": where.length,
+        }  # fmt: skip
+        offset = journal.size
+        journal.write(encode(line))
+        self.journal.note(line, journal.path, offset)
+        self.packs.note(line["sha256"], where)
+        return line
 
     @property
     def tombstones(self) -> frozenset[str]:
@@ -61,17 +100,27 @@ class Store:
         return f"{role}-{secrets.token_hex(6)}"
 
     def close(self) -> None:
-        """Closes files."""
+        """Syncs the own pack, then the own journal, and closes files."""
+        if self._own:
+            self._own[0].close()
+            self._own[1].close()
+            self._own = None
         self.packs.close()
         if self._journal is not None:
             self._journal.close()
+
+    def _files(self) -> tuple[PackWriter, JournalWriter]:
+        if self._own is None:
+            name = self.writer_name("own")
+            self._own = PackWriter(self.folder / "packs", name), JournalWriter(self.folder / "journal", name)
+        return self._own
 
     def _has_bytes(self, line: Line) -> bool:
         sha = line.get("sha256")
         if sha is None:
             return True
-        where = Location(line["pack"], line["offset"], line["size"])
         try:
-            return digest(self.packs.read(where)) == sha
+            data = self.packs.read(Location(line["pack"], line["offset"], line["size"]))
+            return bool(digest(data) == sha)
         except OSError:
             return False

@@ -1,0 +1,363 @@
+"""What can be done with a folder afterwards: look, retry, verify, clean, forget, export."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from pixmo.ask import Outcome, is_worth_retrying
+from pixmo.errors import BadSetting, UnknownName
+from pixmo.ids import digest, is_digest
+from pixmo.run.folder import Folder, working_on
+from pixmo.run.job import Effort, Summary, run_recipe
+from pixmo.run.plan import STAGE as ROWS
+from pixmo.run.plan import Plan
+from pixmo.run.recipe import Recipe
+from pixmo.run.runner import Works, shards_of
+from pixmo.run.shard import Shard
+from pixmo.run.world import http_key
+from pixmo.storage import manifest
+from pixmo.storage.sidecar import SideFile, SideFiles, is_whole, read
+from pixmo.storage.store import Store
+
+FACTS = ("fetch_outcome", "fetched_sha256", "outcome", "format")
+
+
+@dataclass
+class Status:
+    """Counts of a folder, of its finished shards; `pending` rows have no outcome yet."""
+
+    out: Path
+    source: str
+    rows: int
+    pending: int
+    written: int | None
+    outcomes: dict[str, int] = field(default_factory=dict)
+    hosts: list[tuple[str, dict[str, int]]] = field(default_factory=list)
+    formats: dict[str, int] = field(default_factory=dict)
+    retryable: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for `--json`."""
+        return {**self.__dict__, "out": str(self.out), "hosts": [{"host": h, "outcomes": c} for h, c in self.hosts]}
+
+
+class Problem(NamedTuple):
+    """Something that is not as it should be."""
+
+    path: str
+    what: str
+    repaired: bool = False
+
+
+class Cleaned(NamedTuple):
+    """What `clean` took away, or would."""
+
+    files: int
+    bytes: int
+
+
+class Forgotten(NamedTuple):
+    """What was taken down."""
+
+    urls: int
+    pictures: int
+    rows: int
+
+
+class Exported(NamedTuple):
+    """What an export wrote."""
+
+    files: int
+    rows: int
+    bytes: int
+
+
+def status(out: Path) -> Status:
+    """Counts by outcome, host and format, from the side files alone; works while a run is at work."""
+    folder = Folder(out)
+    plan = folder.plan()
+    told = manifest.load(out)
+    outcomes, formats, hosts, done = Counter[str](), Counter[str](), dict[str, Counter[str]](), 0
+    for facts in _finished(plan, folder.side_files()):
+        verdicts = facts["outcome"] or facts["fetch_outcome"]
+        outcomes.update(v for v in verdicts if v)
+        formats.update(f for f in facts["format"] if f)
+        for url, verdict in zip(facts["url"], verdicts, strict=True):
+            hosts.setdefault(_host(url), Counter())[verdict or "pending"] += 1
+        done += facts["rows"]
+    top = sorted(hosts.items(), key=lambda kv: (-kv[1].total(), kv[0]))[:30]
+    retryable = {o: n for o, n in sorted(outcomes.items()) if is_worth_retrying(o)}
+    return Status(
+        out, plan.source, plan.rows, plan.rows - done, told.written if told else None, dict(outcomes.most_common()),
+        [(h, dict(c.most_common())) for h, c in top], dict(formats.most_common()), retryable,
+    )  # fmt: skip
+
+
+def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = Effort()) -> Summary:
+    """Asks again what ended so (default: all that may pass); everything else stays as it is."""
+    wanted = frozenset(outcomes or [o for o in Outcome if o.worth_retrying])
+    for name in wanted:
+        if name not in set(Outcome):
+            raise UnknownName("outcome", name, [str(o) for o in Outcome])
+
+    def open_questions(folder: Folder, store: Store, plan: Plan) -> None:
+        keys = {http_key(u): None for u in _urls_with(plan, folder.side_files(), wanted)}
+        questions = []
+        for key in keys:
+            line = store.journal.get(key)
+            if line is not None and not line.get("open"):
+                questions.append((key, int(line["round"]) + 1))
+        store.journal.open_again(questions, "retry")
+
+    recipe = replace(Folder(out).recipe(), input=None)
+    if recipe.find("download") is None:
+        raise BadSetting(f"{out}: its pictures were not downloaded, there is nothing to ask again")
+    return run_recipe(recipe, out, effort, before=open_questions)
+
+
+def verify(out: Path, repair: bool = False, effort: Effort = Effort()) -> list[Problem]:
+    """Reads every byte and compares it with the manifest, the side files' names and the packs' index.
+
+    `repair` removes what is wrong and makes just that again: published files from the store, lost pictures from their hosts.
+    """
+    Folder(out).must_exist()
+    recipe = replace(Folder(out).recipe(), input=None)
+    with working_on(out, effort.store) as (folder, store):
+        problems = list(_problems(folder, store))
+        if repair and problems:
+            _remove_damage(folder, store, problems)
+    if not (repair and problems):
+        return problems
+    lost_rows = any(p.path.startswith(f".pixmo/columns/{ROWS}.") for p in problems)
+    if lost_rows:  # rows come from the source alone
+        recipe = Folder(out).recipe()
+        Folder(out).plan_path.unlink()
+    run_recipe(recipe, out, effort)
+    still = {(p.path, p.what) for p in _reread(out)}
+    return [p._replace(repaired=(p.path, p.what) not in still) for p in problems]
+
+
+def clean(out: Path, packs: bool = False, dry_run: bool = False) -> Cleaned:
+    """Removes side files of abandoned settings; with `packs`, also the packs of a store that is this folder's own.
+
+    Without packs the folder stays complete: published pictures are read back from `data/` when they are needed again.
+    """
+    files: list[Path] = []
+    Folder(out).must_exist()
+    with working_on(out) as (folder, store):
+        used = {path for path in _used(folder, store)}
+        files += [s.path for s in folder.side_files() if s.path not in used]
+        if packs:
+            files += _publishable_packs(folder, store)
+        size = sum(f.stat().st_size for f in files)
+        if not dry_run:
+            for path in files:
+                path.unlink()
+    return Cleaned(len(files), size)
+
+
+def forget(out: Path, what: Sequence[str], effort: Effort = Effort()) -> Forgotten:
+    """Takes URLs or pictures (by sha256) down: from store, data and manifest, with tombstones against their return.
+
+    A URL takes its picture with it, wherever else that picture stands; a picture takes its URLs.
+    """
+    Folder(out).must_exist()
+    urls = {w for w in what if not is_digest(w.lower())}
+    for url in urls:
+        if not re.match(r"https?://", url, re.IGNORECASE):
+            raise BadSetting(f"{url!r} is neither an http(s) URL nor a sha256 of 64 hexadecimal digits")
+    shas = {w.lower() for w in what if is_digest(w.lower())}
+    recipe = replace(Folder(out).recipe(), input=None)
+    with working_on(out, effort.store) as (folder, store):
+        plan = folder.plan()
+        shas |= {line["sha256"] for url in urls if (line := store.journal.get(http_key(url))) and "sha256" in line}
+        rows = _bury(plan, folder.side_files(), store, urls, shas)
+        pictures = store.packs.drop(shas)
+        gone: set[str] = {http_key(u) for u in urls}
+        store.journal.rewrite(lambda line: _forgotten(line, gone, shas))
+    run_recipe(recipe, out, effort)
+    return Forgotten(len(urls), pictures, rows)
+
+
+def export(out: Path, dest: Path, format: str, shard_size: int | None = None, effort: Effort = Effort()) -> Exported:
+    """Writes the set once more, in another format, into a folder of its own; nothing is fetched or decoded."""
+    from pixmo.run.publishing import Publisher
+
+    source = Folder(out)
+    source.must_exist()
+    recipe = replace(source.recipe(), format=format, shard_size=shard_size or source.recipe().shard_size)
+    if dest.resolve() == out.resolve():
+        raise BadSetting(f"{dest}: is the folder itself; export into another")
+    with working_on(out, effort.store) as (folder, store):
+        plan = folder.plan()
+        shards = _complete(folder, store, recipe, plan)
+        target = Folder(dest)
+        target.check_ours()
+        from pixmo.run.progress import Progress
+
+        with Progress(quiet=effort.quiet) as progress:
+            target.hidden.mkdir(parents=True, exist_ok=True)
+            made = Publisher(target, store, recipe, plan, shards, progress, effort.processes).publish([], 0.0)
+    files = made.manifest.files
+    return Exported(len(files), made.written, sum(f.bytes for f in files))
+
+
+def _complete(folder: Folder, store: Store, recipe: Recipe, plan: Plan) -> list[Shard]:
+    """The shards with the columns of the last finished run; raises BadSetting when one is unfinished."""
+    shards = shards_of(plan, folder.side_files())
+    if not Works(folder.side_files(), store).attach(recipe, shards):
+        raise BadSetting(f"{folder.out}: is not finished; run `pixmo run {folder.hidden / 'run.toml'} {folder.out}` first")
+    return shards
+
+
+def _finished(plan: Plan, side_files: SideFiles) -> Iterator[dict[str, Any]]:
+    """Per shard its facts, as lists; of the newest side file that has them. Shards that were not fetched yet are left out."""
+    newest: dict[tuple[str, int], SideFile] = {}
+    for side in sorted(side_files, key=lambda s: s.path.stat().st_mtime_ns if s.path.exists() else 0):
+        newest[side.stage, side.shard] = side
+    for planned, shard in zip(plan.shards, shards_of(plan, side_files), strict=True):
+        facts: dict[str, Any] = {name: [] for name in FACTS}
+        for stage in ("download", "unpack_pictures", "inspect_image", "fold_outcome"):
+            newer = newest.get((stage, planned.number))
+            if newer is not None:
+                table = read(newer)
+                facts |= {n: _flat(table.column(n)) for n in FACTS if n in table.column_names}
+        if facts["fetch_outcome"]:
+            facts["url"] = _urls(shard) or [None] * len(facts["fetch_outcome"])
+            facts["outcome"] = facts["outcome"] if len(facts["outcome"]) == len(facts["fetch_outcome"]) else []
+            yield facts | {"rows": planned.rows}
+
+
+def _urls(shard: Shard) -> list[str | None]:
+    if shard.source_of("image_url") is None:
+        return []
+    return _flat(shard.table(pa.schema([("image_url", pa.string())])).column("image_url"))
+
+
+def _flat(column: pa.ChunkedArray) -> list[Any]:  # Any: column values
+    values = column.to_pylist()
+    return [v for row in values for v in row or ()] if pa.types.is_list(column.type) else values
+
+
+def _urls_with(plan: Plan, side_files: SideFiles, outcomes: frozenset[str]) -> Iterator[str]:
+    for facts in _finished(plan, side_files):
+        verdicts = facts["outcome"] or facts["fetch_outcome"]
+        for url, fetched, verdict in zip(facts["url"], facts["fetch_outcome"], verdicts, strict=True):
+            if url and (verdict in outcomes or fetched in outcomes):
+                yield url
+
+
+def _host(url: str | None) -> str:
+    try:
+        return (urlsplit(url).hostname if url else None) or "(none)"
+    except ValueError:
+        return "(not a URL)"
+
+
+def _problems(folder: Folder, store: Store) -> Iterator[Problem]:
+    told = manifest.load(folder.out)
+    if told is None:
+        yield Problem(manifest.NAME, "missing: the run was not finished")
+    else:
+        yield from (Problem(path, what) for path, what in manifest.differences(folder.out, told))
+    for side in folder.side_files():
+        if not is_whole(side):
+            yield Problem(side.path.relative_to(folder.out).as_posix(), "content differs from its name")
+    have = {(s.stage, s.made_of) for s in folder.side_files()}
+    for planned in folder.plan().shards:
+        if (ROWS, planned.made_of) not in have:
+            yield Problem(f".pixmo/columns/{ROWS}.{planned.number:05d}.{planned.made_of}.{planned.is_}.parquet", "missing")
+    for pack, sha in store.packs.damaged():
+        yield Problem(f"packs/{pack}.pack", f"picture {sha} is damaged")
+
+
+def _reread(out: Path) -> list[Problem]:
+    with working_on(out) as (folder, store):
+        return list(_problems(folder, store))
+
+
+def _remove_damage(folder: Folder, store: Store, problems: Iterable[Problem]) -> None:
+    """Takes away what is wrong, so that a run makes it again."""
+    bad_pictures = {p.what.split()[1] for p in problems if p.what.startswith("picture ")}
+    store.packs.drop(bad_pictures)
+    for problem in problems:
+        if not problem.what.startswith("picture "):
+            (folder.out / problem.path).unlink(missing_ok=True)
+    if bad_pictures:  # stages over them find no bytes and ask again
+        names = ("download", "inspect_image", "hash_image", "resize_image")
+        for side in folder.side_files():
+            if side.stage in names and bad_pictures & set(_shas_of(side)):
+                side.path.unlink()
+
+
+def _shas_of(side: SideFile) -> list[str]:
+    table = read(side)
+    name = next((n for n in ("fetched_sha256", "picture_sha256") if n in table.column_names), None)
+    return [] if name is None else [s for s in _flat(table.column(name)) if s]
+
+
+def _bury(plan: Plan, side_files: SideFiles, store: Store, urls: set[str], shas: set[str]) -> int:
+    """Writes tombstones and removes the side files of shards that speak of what goes; returns the rows concerned."""
+    rows = 0
+    touched: set[int] = set()
+    for planned, shard in zip(plan.shards, shards_of(plan, side_files), strict=True):
+        here = [u for u in _urls(shard) if u]
+        known = {u: line for u in dict.fromkeys(here) if (line := store.journal.get(http_key(u)))}
+        with_sha = {u for u, line in known.items() if line.get("sha256") in shas}
+        urls |= with_sha
+        hit = sum(u in urls for u in here) + _embedded(shard, shas)
+        if hit:
+            rows += hit
+            touched.add(planned.number)
+    store.bury({digest(u.encode(errors="surrogatepass")) for u in urls} | shas)
+    for side in side_files:
+        if side.stage != ROWS and side.shard in touched:
+            side_files.remove(side)
+    return rows
+
+
+def _embedded(shard: Shard, shas: set[str]) -> int:
+    if "embedded_sha256" not in shard.columns:
+        return 0
+    return sum(s in shas for s in _flat(read(shard.rows_file, ["embedded_sha256"]).column("embedded_sha256")))
+
+
+def _forgotten(line: dict[str, Any], keys: set[str], shas: set[str]) -> dict[str, Any] | None:  # Any: JSON
+    if line["key"] in keys or line.get("sha256") in shas:
+        return {"key": line["key"], "round": line["round"], "outcome": str(Outcome.FORGOTTEN)}
+    return line
+
+
+def _used(folder: Folder, store: Store) -> Iterator[Path]:
+    """The side files that the plan and the recipe as last run still name."""
+    plan = folder.plan()
+    shards = shards_of(plan, folder.side_files())
+    Works(folder.side_files(), store).attach(folder.recipe(), shards)
+    for shard in shards:
+        yield shard.rows_file.path
+        yield from {s.path for s in shard.columns.values()}
+
+
+def _publishable_packs(folder: Folder, store: Store) -> list[Path]:
+    """The packs whose pictures all stand in verified published files; none when the store is shared."""
+    if store.folder != folder.hidden.resolve():
+        raise BadSetting(f"{folder.out}: its store {store.folder} may serve other folders too; packs were left alone")
+    told = manifest.load(folder.out)
+    if told is None or any(True for _ in manifest.differences(folder.out, told)):
+        raise BadSetting(f"{folder.out}: is not whole; run `pixmo verify --repair` before dropping packs")
+    from pixmo.storage.published import PublishedPictures
+
+    published = PublishedPictures(folder.out)
+    paths = []
+    for pack in store.packs.names():
+        if all(published.has(sha) for sha, _, _ in store.packs.entries(pack)):
+            paths += [store.folder / "packs" / f"{pack}.pack", store.folder / "packs" / f"{pack}.idx"]
+    return paths
