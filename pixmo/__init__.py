@@ -1,0 +1,78 @@
+"""pixmo: image–text training data, from lists of URLs to shards that trainers read.
+
+The names below load when they are used, so that `import pixmo` costs next to nothing:
+
+    import pixmo
+    recipe = pixmo.road("urls.csv", drop_duplicates=True)      # what `pixmo download urls.csv` would run
+    summary = pixmo.run_recipe(recipe, Path("out"), pixmo.Effort(n_proc=4))
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixmo.ask import Outcome as Outcome
+    from pixmo.cli.road import road as road
+    from pixmo.errors import PixmoError as PixmoError
+    from pixmo.run.job import Effort as Effort
+    from pixmo.run.job import Summary as Summary
+    from pixmo.run.job import run_recipe as run_recipe
+    from pixmo.run.maintain import clean as clean
+    from pixmo.run.maintain import export as export
+    from pixmo.run.maintain import forget as forget
+    from pixmo.run.maintain import retry as retry
+    from pixmo.run.maintain import status as status
+    from pixmo.run.maintain import verify as verify
+    from pixmo.run.recipe import Recipe as Recipe
+    from pixmo.run.recipe import Step as Step
+    from pixmo.run.recipe import load_recipe as load_recipe
+
+    __version__: str
+
+_HOME = {
+    "Effort": "pixmo.run.job",
+    "Outcome": "pixmo.ask",
+    "PixmoError": "pixmo.errors",
+    "Recipe": "pixmo.run.recipe",
+    "Step": "pixmo.run.recipe",
+    "Summary": "pixmo.run.job",
+    "clean": "pixmo.run.maintain",
+    "export": "pixmo.run.maintain",
+    "forget": "pixmo.run.maintain",
+    "load_recipe": "pixmo.run.recipe",
+    "retry": "pixmo.run.maintain",
+    "road": "pixmo.cli.road",
+    "run_recipe": "pixmo.run.job",
+    "status": "pixmo.run.maintain",
+    "verify": "pixmo.run.maintain",
+}
+
+
+def __getattr__(name: str) -> object:
+    """The module attribute, loaded now (PEP 562)."""
+    if name == "__version__":
+        return _version()
+    if name not in _HOME:
+        raise AttributeError(f"module 'pixmo' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME, "__version__"])
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pixmo")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0+unknown"
+
+
+__all__ = [  # noqa: RUF022 – sorted without regard to case
+    "clean", "Effort", "export", "forget", "load_recipe", "Outcome", "PixmoError", "Recipe", "retry", "road",
+    "run_recipe", "status", "Step", "Summary", "verify",
+]  # fmt: skip

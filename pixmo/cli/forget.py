@@ -1,0 +1,31 @@
+"""`pixmo forget`: take pictures down, for good."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pixmo.cli.arguments import json_option, out_argument
+from pixmo.cli.effort import effort_of, some_effort_options
+from pixmo.cli.printing import told
+from pixmo.run.maintain import forget
+
+
+@click.command()
+@out_argument
+@click.argument("what", nargs=-1, required=True, metavar="URL|SHA256...")
+@json_option
+@some_effort_options
+def command(out: Path, what: tuple[str, ...], as_json: bool, **values: Any) -> None:  # Any: option values
+    """Take pictures down: out of store, data and manifest, for good.
+
+    A tombstone (a digest, not the URL) keeps them from coming back, also when the list is downloaded again. Rows stay, with
+    outcome `forgotten` and without picture, and are no longer selected.
+    """
+    gone = forget(out, what, effort_of(values, out))
+    if as_json:
+        print(told(gone._asdict()))
+    else:
+        print(f"{out}: {gone.urls:,} URLs and {gone.pictures:,} pictures forgotten, {gone.rows:,} rows touched")

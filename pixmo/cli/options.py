@@ -1,0 +1,122 @@
+"""Options of commands, generated from the fields of the dataclass they set: nothing is declared twice."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    SizeBase = click.ParamType[int]
+else:
+    SizeBase = click.ParamType  # generic since click 8.2 only
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Kind = TypeVar("Kind")
+
+UNITS = {
+    "": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40,
+}  # fmt: skip
+
+
+class Size(SizeBase):
+    """Bytes, written as people do: 500MB, 32MiB, 1.5G or a plain number."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # Any: as in click
+        """The number of bytes."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*((?:[kmgt]i?)?)b?(?:/s)?\s*", str(value), re.IGNORECASE)
+        if not found:
+            self.fail(f"{value!r} is not a size such as 500MB, 32MiB or 1048576", param, ctx)
+        return round(float(found[1]) * UNITS[found[2].lower()])
+
+
+SIZE = Size()
+
+
+def told_size(size: int) -> str:
+    """A size as one would type it: 32MiB, 500MB, else the plain number."""
+    for unit in ("TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "kB"):
+        whole, rest = divmod(size, UNITS[unit[:-1].lower()])
+        if whole and not rest:
+            return f"{whole}{unit}"
+    return str(size)
+
+
+def settings_options(
+    kind: type,
+    spelled: Mapping[str, str] | None = None,
+    helps: Mapping[str, str] | None = None,
+    only: Iterable[str] | None = None,
+) -> Callable[[Command], Command]:
+    """A decorator that gives a command one option per field of a dataclass, or per field of `only`.
+
+    `spelled` gives a field another spelling than its name with dashes: `--header`, or `--no-images` for a boolean that is
+    true by default. `helps` are the texts of fields that carry none. Fields named in bytes are sizes; no number is negative.
+    """
+    chosen = [f for f in fields(kind) if only is None or f.name in set(only)]
+    hints = typing.get_type_hints(kind)
+
+    def decorate(command: Command) -> Command:
+        for setting in reversed(chosen):
+            text = (helps or {}).get(setting.name) or setting.metadata.get("help", "")
+            spelling = (spelled or {}).get(setting.name) or spelling_of(setting.name)
+            command = _option(setting, hints[setting.name], spelling, text)(command)
+        return command
+
+    return decorate
+
+
+def spelling_of(name: str) -> str:
+    """A field's option: dashes, and seconds left unsaid where the word says time."""
+    return "--" + re.sub(r"_timeout_s$", "_timeout", name).replace("_", "-")
+
+
+def built(kind: type[Kind], values: Mapping[str, Any]) -> Kind:  # Any: option values
+    """The dataclass of the values of its options; fields without an option keep their defaults."""
+    names = [f.name for f in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    return kind(**{name: values[name] for name in names if name in values})
+
+
+def _option(
+    setting: Field[Any], hint: Any, spelling: str, text: str
+) -> Callable[[Command], Command]:  # Any: type forms
+    default = None if setting.default is MISSING else setting.default
+    shown: dict[str, Any] = {"help": _sentence(text), "default": default}
+    if hint is bool:
+        return click.option(spelling, setting.name, is_flag=True, flag_value=not default, **shown)
+    if typing.get_origin(hint) is tuple:
+        return click.option(
+            spelling, setting.name, multiple=True, type=_type(typing.get_args(hint)[0], setting), **shown
+        )
+    shown["show_default"] = _told(setting, default)
+    return click.option(spelling, setting.name, type=_type(hint, setting), **shown)
+
+
+def _type(hint: Any, setting: Field[Any]) -> Any:  # Any: type forms, and click's types
+    kinds = [a for a in typing.get_args(hint) if a is not types.NoneType] if typing.get_args(hint) else [hint]
+    if "bytes" in setting.name:
+        return SIZE
+    table = {int: click.IntRange(min=0), float: click.FloatRange(min=0), str: str, Path: click.Path(path_type=Path)}
+    return table[kinds[0]]
+
+
+def _told(setting: Field[Any], default: Any) -> str | bool:  # Any: a setting's value
+    if default is None:
+        return False
+    if "bytes" in setting.name:
+        return told_size(default)
+    return f"{default:g}" if isinstance(default, float) else str(default)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") or not text else ".")

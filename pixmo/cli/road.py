@@ -1,0 +1,92 @@
+"""The road as a recipe: what `pixmo download` runs, for the command line and for Python alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+from pixmo.errors import BadSetting, UnknownSetting
+from pixmo.run.recipe import Recipe, Step, load_stage
+
+MEDIA = ("url", "embedded", "none")
+HEAD = ("url_column", "sha256_column", "splits", "format", "shard_size")
+INPUT = ("config", "split", "revision", "limit", "pictures")
+STAGES = ("download", "inspect_image", "hash_image", "find_duplicates", "fold_outcome", "select")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Which stages the road has and which rows it keeps; settings of the road as a whole."""
+
+    decode: bool = True  # look at the pictures; else bytes are taken as they come
+    drop_duplicates: bool = False  # keep one row per picture
+    keep_other_splits: bool = False  # keep a training row whose picture stands in another split too
+
+
+def road(source: str | Sequence[str] | None, name: str = "", media: str = "url", **settings: Any) -> Recipe:
+    """The default recipe over a source: fetch, look, hash, find duplicates, fold the outcome, select.
+
+    `media` says where pictures come from: `url` (fetched), `embedded` (in the rows), `none` (annotations only). Settings are
+    those of Recipe (`splits`, `format`, …), of the input (`config`, `split`, `revision`, `limit`), of Shape (`decode`, …)
+    and of the stages (`per_host`, `max_pixels`, `hash_policy`, `images`, …). Raises UnknownSetting for any other.
+    """
+    if media not in MEDIA:
+        raise BadSetting(f"media {media!r} is none of {', '.join(MEDIA)}")
+    told = {k: v for k, v in settings.items() if v is not None}
+    head = {k: told.pop(k) for k in HEAD if k in told}
+    head["splits"] = tuple(head.get("splits", ()))
+    inputs = {k: told.pop(k) for k in INPUT if k in told}
+    shape = Shape(**{f.name: told.pop(f.name) for f in fields(Shape) if f.name in told})
+    steps = tuple(_steps(media, shape, bool(head["splits"]), told))
+    _check_all_used(told)
+    given = source if source is None or isinstance(source, str) else tuple(source)
+    # several files are one input too: a recipe writes and reads them as a list
+    return Recipe(name or name_of(given), steps, cast("str | None", given), source=inputs, **head)
+
+
+def name_of(source: str | Sequence[str] | None) -> str:
+    """What a recipe over this source is called: the file, folder or set without its suffixes."""
+    first = source if isinstance(source, str) else source[0] if source else ""
+    last = first.rstrip("/").rpartition("/")[2].partition("?")[0]
+    return "".join(c for c in last.split(".")[0] if c.isalnum() or c in "-_") or "pixmo"
+
+
+def known_settings() -> list[str]:
+    """Every setting `road` takes."""
+    of_stages = (f.name for use in STAGES for f in fields(load_stage(use, {})))
+    return [*HEAD, *INPUT, *(f.name for f in fields(Shape)), *of_stages]
+
+
+def _check_all_used(left: dict[str, Any]) -> None:
+    for key in left:
+        known = known_settings()
+        if key not in known:
+            raise UnknownSetting("the road", key, known)
+        raise BadSetting(f"{key!r} sets a stage that this road does not have; leave it out")
+
+
+def _steps(media: str, shape: Shape, has_splits: bool, told: dict[str, Any]) -> Iterator[Step]:
+    """The stages; takes their settings out of `told`."""
+    if media == "none":
+        told.pop("images", None)
+        yield _step("select", {"where": (), "images": False})
+        return
+    if shape.drop_duplicates and not shape.decode:
+        raise BadSetting("duplicates are found by looking at pictures: give either --no-decode or --drop-duplicates")
+    yield _step("download" if media == "url" else "unpack_pictures", told)
+    if shape.decode:
+        yield _step("inspect_image", told, "fetched")
+        yield _step("hash_image", told, "image_ok")
+        yield _step("find_duplicates", told)
+    yield _step("fold_outcome", told)
+    clauses = ["ok"]
+    clauses += ["not is_duplicate"] if shape.drop_duplicates else []
+    clauses += ["not in_other_split"] if shape.decode and has_splits and not shape.keep_other_splits else []
+    told.setdefault("where", tuple(clauses))
+    yield _step("select", told)
+
+
+def _step(use: str, told: dict[str, Any], when: str | None = None) -> Step:
+    known = [f.name for f in fields(load_stage(use, {}))]
+    return Step(use, load_stage(use, {k: told.pop(k) for k in known if k in told}), when)

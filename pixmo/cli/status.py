@@ -1,0 +1,39 @@
+"""`pixmo status`: counts of a folder, also while a run is at work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from pixmo.cli.arguments import json_option, out_argument
+from pixmo.cli.printing import outcome_rows, table, told
+from pixmo.run.maintain import Status, status
+
+
+@click.command()
+@out_argument
+@json_option
+def command(out: Path, as_json: bool) -> None:
+    """Count the rows of a folder by outcome, host and format."""
+    found = status(out)
+    print(told(found.as_json()) if as_json else "\n".join(lines(found)))
+
+
+def lines(found: Status) -> Iterator[str]:
+    """The counts for people."""
+    kept = "not published yet" if found.written is None else f"{found.written:,} published"
+    waiting = f", {found.pending:,} without an outcome yet" if found.pending else ""
+    yield f"{found.out}: {found.rows:,} rows of {found.source}, {kept}{waiting}"
+    yield from ["outcomes", *table(outcome_rows(found.outcomes, found.retryable))] if found.outcomes else []
+    yield from ["formats", *table([(name, n, "") for name, n in found.formats.items()])] if found.formats else []
+    hosts = [(host, sum(counts.values()), told_counts(counts)) for host, counts in found.hosts]
+    yield from ["hosts", *table(hosts)] if hosts else []
+    if found.retryable:
+        yield f"{sum(found.retryable.values()):,} rows may end otherwise if asked again: pixmo retry {found.out}"
+
+
+def told_counts(counts: dict[str, int]) -> str:
+    """Counts in one line: ok 12, not_found 3."""
+    return ", ".join(f"{name} {n:,}" for name, n in counts.items())
