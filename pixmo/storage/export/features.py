@@ -128,7 +128,10 @@ def _portable_plain(kind: pa.DataType) -> pa.DataType:
 
 
 def portable(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch with the types of `schema`, one that `portable_schema` made. Columns that fit are not copied."""
+    """The batch with the types of `schema`, one that `portable_schema` made. Columns that fit are not copied.
+
+    Raises KeyError for a missing column, ArrowInvalid for one of another type than was planned.
+    """
     columns = [_cast(batch.column(f.name), f.type) for f in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
@@ -140,10 +143,17 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
         column = pc.run_end_decode(column)
     if column.type == kind:
         return column
+    if not _is_planned(column.type, kind):
+        raise pa.ArrowInvalid(f"a column of {column.type} where {kind} was planned")
     try:
         return column.cast(kind)
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         return pa.array(column.to_pylist(), kind)  # views, and dictionaries inside lists: slow, rare, right
+
+
+def _is_planned(found: pa.DataType, planned: pa.DataType) -> bool:
+    nearest = portable_type(found)
+    return pt.is_null(found) or planned in (nearest, nearest.value_type if pt.is_dictionary(nearest) else nearest)
 
 
 def leaf_paths(schema: pa.Schema) -> dict[str, str]:

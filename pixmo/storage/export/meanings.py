@@ -43,7 +43,7 @@ OUTCOMES: dict[Outcome, str] = {
 COLUMNS: dict[str, str] = {
     "image": "the picture: its bytes as served, and a file name",
     "images": "the row's pictures, in the order of its URLs: bytes as served, and a file name",
-    "id": "row id: digest of the row's content, with a count for exact repeats",
+    "row_id": "row id: digest of the row's content, with a count for exact repeats",
     "image_url": "where the picture was asked for",
     "image_urls": "where the pictures were asked for",
     "image_sha256": "sha256 the source promises, unchanged",

@@ -19,6 +19,9 @@ from pixmo.ids import Digest
 _SMALL = 1 << 16  # smaller writes (page headers, tar headers) are gathered: a system call costs more than the copy
 
 
+_Bytes = bytes  # `bytes` is a field below
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """What was written: counts, size and digest of the file; `index` is the side file of formats that have one."""
@@ -27,7 +30,7 @@ class Written:
     bytes: int
     sha256: Digest
     row_groups: int
-    index: bytes | None = None
+    index: _Bytes | None = None
 
 
 class ShardWriter(Protocol):

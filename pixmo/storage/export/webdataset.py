@@ -24,6 +24,7 @@ import pyarrow as pa
 from pixmo.storage.export.features import PICTURE, portable, portable_schema
 from pixmo.storage.export.sink import HashingSink, Written
 from pixmo.storage.export.tar import TarWriter
+from pixmo.storage.sidecar import ROW_ID
 
 _Row: TypeAlias = dict[str, Any]  # Any: whatever pyarrow gives for a column
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -52,7 +53,7 @@ class WebDatasetShard:
         path: Path,
         schema: pa.Schema,
         image_columns: Collection[str] = ("image",),
-        key_column: str = "id",
+        key_column: str = ROW_ID,
         caption_column: str = "caption",
     ) -> None:
         self._schema = portable_schema(schema, image_columns)
