@@ -89,7 +89,7 @@ def receive(sock: socket.socket) -> Any | None:  # Any: whatever the other end o
     """The next message; None at the end of the stream."""
     head = _exactly(sock, _LENGTH.size)
     body = _exactly(sock, _LENGTH.unpack(head)[0]) if head else None
-    return None if body is None else pickle.loads(body)  # noqa: S301 – from the process that started us
+    return None if body is None else pickle.loads(body)
 
 
 def _exactly(sock: socket.socket, size: int) -> bytes | None:

@@ -43,12 +43,16 @@ class Folder:
         if self.out.exists() and not self.out.is_dir():
             raise BadFolder(f"{self.out}: is a file; give a folder to write into")
         if not self.exists() and self.out.is_dir() and any(self.out.iterdir()):
-            raise BadFolder(f"{self.out}: is not empty and was not made by pixmo; nothing was touched, choose another folder")
+            raise BadFolder(
+                f"{self.out}: is not empty and was not made by pixmo; nothing was touched, choose another folder"
+            )
 
     def must_exist(self) -> None:
         """Raises BadFolder unless a pixmo run made it."""
         if not self.exists() or not self.plan_path.is_file():
-            raise BadFolder(f"{self.out}: is not a pixmo folder (no finished plan in {HIDDEN}/); make one with `pixmo download`")
+            raise BadFolder(
+                f"{self.out}: is not a pixmo folder (no finished plan in {HIDDEN}/); make one with `pixmo download`"
+            )
 
     def plan(self) -> Plan:
         """The plan; raises BadFolder when there is none."""

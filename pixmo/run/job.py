@@ -43,7 +43,9 @@ class Effort:
     def processes(self) -> int:
         """The number of each kind of process."""
         if self.n_proc < 0:
-            raise BadSetting(f"--n-proc {self.n_proc} is negative; give a number of processes, or 0 for one per processor")
+            raise BadSetting(
+                f"--n-proc {self.n_proc} is negative; give a number of processes, or 0 for one per processor"
+            )
         return self.n_proc or cpu_count()
 
 

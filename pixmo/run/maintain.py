@@ -214,7 +214,9 @@ def _complete(folder: Folder, store: Store, recipe: Recipe, plan: Plan) -> list[
     """The shards with the columns of the last finished run; raises BadSetting when one is unfinished."""
     shards = shards_of(plan, folder.side_files())
     if not Works(folder.side_files(), store).attach(recipe, shards):
-        raise BadSetting(f"{folder.out}: is not finished; run `pixmo run {folder.hidden / 'run.toml'} {folder.out}` first")
+        raise BadSetting(
+            f"{folder.out}: is not finished; run `pixmo run {folder.hidden / 'run.toml'} {folder.out}` first"
+        )
     return shards
 
 
@@ -274,7 +276,9 @@ def _problems(folder: Folder, store: Store) -> Iterator[Problem]:
     have = {(s.stage, s.made_of) for s in folder.side_files()}
     for planned in folder.plan().shards:
         if (ROWS, planned.made_of) not in have:
-            yield Problem(f".pixmo/columns/{ROWS}.{planned.number:05d}.{planned.made_of}.{planned.is_}.parquet", "missing")
+            yield Problem(
+                f".pixmo/columns/{ROWS}.{planned.number:05d}.{planned.made_of}.{planned.is_}.parquet", "missing"
+            )
     for pack, sha in store.packs.damaged():
         yield Problem(f"packs/{pack}.pack", f"picture {sha} is damaged")
 

@@ -22,8 +22,8 @@ from pixmo.engines.http.fetch import Ask, Fetcher, Reply
 from pixmo.engines.http.settings import HttpSettings
 from pixmo.errors import NoSpace, PixmoError
 from pixmo.run.ownership import owner_of
-from pixmo.storage.journal import JournalWriter, encode
-from pixmo.storage.packs import PackWriter, sync_all
+from pixmo.storage.journal_writer import JournalWriter, encode
+from pixmo.storage.pack_writer import PackWriter, sync_all
 
 SYNC_S = 2.0
 
@@ -74,7 +74,7 @@ class Owner:
 
     def _deliver(self, ask: Ask, reply: Reply) -> None:
         if self._failed:
-            return
+            return None
         key, _, rnd = ask.key.partition(":")
         if reply.moved_to is not None:
             moved = {"key": key, "round": int(rnd), "url": reply.moved_to, "hops": reply.facts["hops"]}

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from pixmo import errors
 from pixmo.engines.http.site import site_of
 from pixmo.run.ownership import owner_of
-from pixmo.storage.journal import Line, read_lines_at
+from pixmo.storage.journal import read_lines_at
+from pixmo.storage.journal_writer import Line
 from pixmo.storage.store import Store
 
 _MAX_DEATHS = 5  # in a row, without one answer in between

@@ -121,9 +121,7 @@ class PictureStages:
 
 def adds_schema(step: Step) -> pa.Schema:
     """A picture stage's columns as kept: bytes become the digest of stored bytes, and the picture's digest comes first."""
-    fields = [
-        pa.field(f"{f.name}_sha256", pa.string()) if pa.types.is_binary(f.type) else f for f in step.stage.adds
-    ]
+    fields = [pa.field(f"{f.name}_sha256", pa.string()) if pa.types.is_binary(f.type) else f for f in step.stage.adds]
     return pa.schema([pa.field(PICTURE, pa.string()), *fields], metadata={FINGERPRINT: step.fingerprint.encode()})
 
 

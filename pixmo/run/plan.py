@@ -32,10 +32,47 @@ STAGE = "rows"
 SPLIT = "split"
 SOURCE_PREFIX = "source:"
 RESERVED = frozenset(
-    "row_id split image images fetched fetch_outcome fetch_detail http_status final_url content_type optout fetched_sha256 "
-    "fetched_bytes hash_verdict embedded_sha256 embedded_bytes embedded_path image_outcome image_detail image_ok format width "
-    "height mode frames exif_orientation has_transparency phash dhash duplicate_of duplicate_kind is_duplicate in_other_split "
-    "outcome ok resized_sha256 resized_format resized_width resized_height".split()
+    [
+        "row_id",
+        "split",
+        "image",
+        "images",
+        "fetched",
+        "fetch_outcome",
+        "fetch_detail",
+        "http_status",
+        "final_url",
+        "content_type",
+        "optout",
+        "fetched_sha256",
+        "fetched_bytes",
+        "hash_verdict",
+        "embedded_sha256",
+        "embedded_bytes",
+        "embedded_path",
+        "image_outcome",
+        "image_detail",
+        "image_ok",
+        "format",
+        "width",
+        "height",
+        "mode",
+        "frames",
+        "exif_orientation",
+        "has_transparency",
+        "phash",
+        "dhash",
+        "duplicate_of",
+        "duplicate_kind",
+        "is_duplicate",
+        "in_other_split",
+        "outcome",
+        "ok",
+        "resized_sha256",
+        "resized_format",
+        "resized_width",
+        "resized_height",
+    ]
 )
 """Names that stages use. A source column of such a name is kept aside as `source:<name>` and published under its own name;
 ours is then published as `pixmo_<name>`."""
@@ -128,7 +165,9 @@ def load_plan(path: Path) -> Plan | None:
             tuple(PlannedShard(**s) for s in told["shards"]), told["facts"],
         )  # fmt: skip
     except (ValueError, KeyError, TypeError) as error:
-        raise BadFolder(f"{path}: is not a plan of this pixmo; remove it and run again (nothing is fetched twice)") from error
+        raise BadFolder(
+            f"{path}: is not a plan of this pixmo; remove it and run again (nothing is fetched twice)"
+        ) from error
 
 
 def build_plan(
@@ -232,7 +271,9 @@ def _publish(
         table = table.add_column(0, ROW_ID, pa.array(row_ids, pa.string()))
         made_of = digest_of({"ids": row_ids, "split": table.column(SPLIT).to_pylist()})
         side = side_files.find(STAGE, made_of) or side_files.write(STAGE, number, made_of, table.combine_chunks())
-        yield PlannedShard(number, table.num_rows, side.made_of, side.is_, dict(Counter(table.column(SPLIT).to_pylist())))
+        yield PlannedShard(
+            number, table.num_rows, side.made_of, side.is_, dict(Counter(table.column(SPLIT).to_pylist()))
+        )
         start += table.num_rows
 
 
@@ -255,9 +296,7 @@ def _roles(columns: Columns, names: list[str], own_splits: tuple[str, ...]) -> t
     return renamed, Roles(here[columns.url], here[columns.urls], here[columns.sha256], columns.picture is not None)
 
 
-def _prepared(
-    batch: pa.RecordBatch, renamed: dict[str, str], picture: str | None, store: Store
-) -> pa.RecordBatch:
+def _prepared(batch: pa.RecordBatch, renamed: dict[str, str], picture: str | None, store: Store) -> pa.RecordBatch:
     """The batch with its columns under their names here; embedded pictures moved into the store."""
     arrays = [batch.column(name) for name in renamed]
     names = list(renamed.values())

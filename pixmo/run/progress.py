@@ -41,7 +41,7 @@ class Progress:
         """One line about what begins."""
         if not self._quiet:
             self._close()
-            print(text, file=self._stream)  # noqa: T201 – this is the module that speaks to people
+            print(text, file=self._stream)
 
     def rows_read(self, rows: int) -> None:
         """While a source is read; its length is not known."""
@@ -79,7 +79,7 @@ class Progress:
             rate = done / max(monotonic() - self._started, 1e-9)
             told = " ".join(f"{k}={v:,}" for k, v in counts.items())
             of = f"/{total:,}" if total else ""
-            print(f"{what}: {done:,}{of} {unit}s, {rate:,.0f}/s {told}".rstrip(), file=self._stream, flush=True)  # noqa: T201
+            print(f"{what}: {done:,}{of} {unit}s, {rate:,.0f}/s {told}".rstrip(), file=self._stream, flush=True)
 
     def _show_bar(self, what: str, done: int, total: int | None, counts: dict[str, Any], unit: str) -> None:
         from tqdm import tqdm
@@ -87,7 +87,14 @@ class Progress:
         if self._bar is None or self._bar.desc.rstrip(": ") != what:
             self._close()
             self._bar = tqdm(
-                total=total, desc=what, unit=unit, unit_scale=True, file=self._stream, dynamic_ncols=True, initial=0, smoothing=0.1
+                total=total,
+                desc=what,
+                unit=unit,
+                unit_scale=True,
+                file=self._stream,
+                dynamic_ncols=True,
+                initial=0,
+                smoothing=0.1,
             )
         self._bar.update(done - self._bar.n)
         self._bar.set_postfix(counts, refresh=False)

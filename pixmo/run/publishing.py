@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -121,7 +120,9 @@ class Publisher:
             counts.update(record.outcomes)
             left.update(record.left)
         written = sum(r.written for r in records)
-        published = Published(written, {"outcome": dict(sorted(counts.items()))}, dict(left), self._files_written, Manifest((), 0, 0))
+        published = Published(
+            written, {"outcome": dict(sorted(counts.items()))}, dict(left), self._files_written, Manifest((), 0, 0)
+        )
         return self._finish(published, files, records, ranges, samples, seconds)
 
     def ranges(self) -> Iterator[Range]:
@@ -142,7 +143,13 @@ class Publisher:
         outcomes = published.counts["outcome"]
         files.append(publish_card(self._folder, self._recipe, self._plan, files, outcomes, published.left, images))
         counts = published.counts | {"left": published.left}
-        manifest = Manifest(tuple(sorted(files, key=lambda f: f.path)), self._plan.rows, published.written, counts, _plain(self._recipe.meaning()))
+        manifest = Manifest(
+            tuple(sorted(files, key=lambda f: f.path)),
+            self._plan.rows,
+            published.written,
+            counts,
+            _plain(self._recipe.meaning()),
+        )
         if before != manifest:
             manifest.publish(out)
         published.manifest = manifest
@@ -155,7 +162,11 @@ class Publisher:
         inner = [n for n in first.columns if n not in HIDDEN and n != ROW_ID]
         taken = {n.removeprefix(SOURCE_PREFIX) for n in inner if n.startswith(SOURCE_PREFIX)}
         outer = [
-            n.removeprefix(SOURCE_PREFIX) if n.startswith(SOURCE_PREFIX) else f"pixmo_{n}" if n in taken and n in RESERVED else n
+            n.removeprefix(SOURCE_PREFIX)
+            if n.startswith(SOURCE_PREFIX)
+            else f"pixmo_{n}"
+            if n in taken and n in RESERVED
+            else n
             for n in inner
         ]
         select = self._recipe.select
@@ -209,7 +220,9 @@ class Publisher:
         places, paths, sizes = self._pictures(table)
         parts = list(cut(sizes, self._recipe.shard_size)) or ([(0, 0)] if rng.number == 0 else [])
         for part, (start, stop) in enumerate(parts):
-            record.files += self._write_part(rng, part, table.slice(start, stop - start), places[start:stop], paths[start:stop])
+            record.files += self._write_part(
+                rng, part, table.slice(start, stop - start), places[start:stop], paths[start:stop]
+            )
         publish_bytes(self._record_path(rng), json.dumps(asdict(record)).encode())
 
     def _write_part(
@@ -265,7 +278,9 @@ class Publisher:
             if "outcome" in table.column_names:
                 outcomes.update(_flat(table.column("outcome")).to_pylist())
             if select is not None:
-                clauses = pa.table({n: _all_true(table.column(n)) for n in select.needs.names} or {"": pa.nulls(table.num_rows)})
+                clauses = pa.table(
+                    {n: _all_true(table.column(n)) for n in select.needs.names} or {"": pa.nulls(table.num_rows)}
+                )
                 mask, gone = select.keep(clauses)
                 left.update(gone)
                 table = table.filter(pa.array(mask))
@@ -292,10 +307,15 @@ class Publisher:
             return [None] * table.num_rows, [None] * table.num_rows, [size] * table.num_rows
         shas = table.column(columns.picture).to_pylist()
         formats = table.column("format").to_pylist() if "format" in table.column_names else [None] * len(shas)
-        names = table.column("embedded_path").to_pylist() if "embedded_path" in table.column_names else [None] * len(shas)
+        names = (
+            table.column("embedded_path").to_pylist() if "embedded_path" in table.column_names else [None] * len(shas)
+        )
         if columns.is_list:
             rows = [[self._place(s) for s in row or ()] for row in shas]
-            told = [[_path(s, f) for s, f in zip(row or (), fs or [None] * len(row or ()), strict=True)] for row, fs in zip(shas, formats, strict=True)]
+            told = [
+                [_path(s, f) for s, f in zip(row or (), fs or [None] * len(row or ()), strict=True)]
+                for row, fs in zip(shas, formats, strict=True)
+            ]
             return rows, told, [sum(p[2] for p in row if p) for row in rows]
         places = [self._place(s) for s in shas]
         paths = [n or _path(s, f) for s, f, n in zip(shas, formats, names, strict=True)]
@@ -306,7 +326,9 @@ class Publisher:
             return None
         where = self._store.locate(sha)
         if where is None:
-            raise BadFolder(f"the bytes of picture {sha} are gone from the store; run `pixmo verify {self._folder.out} --repair`")
+            raise BadFolder(
+                f"the bytes of picture {sha} are gone from the store; run `pixmo verify {self._folder.out} --repair`"
+            )
         return self._store.packs.path(where.pack), where.offset, where.length
 
     # what earlier runs left
@@ -348,7 +370,11 @@ class Publisher:
 
 
 def _path(sha: str | None, format: str | None) -> str | None:
-    return None if sha is None else f"{sha[:16]}.{EXTENSIONS.get(format or '', 'bin' if format is None else format.lower())}"
+    return (
+        None
+        if sha is None
+        else f"{sha[:16]}.{EXTENSIONS.get(format or '', 'bin' if format is None else format.lower())}"
+    )
 
 
 def _all_true(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -371,5 +397,3 @@ def _size(path: Path) -> int:
 
 def _plain(value: Any) -> Any:  # Any: JSON values; tuples become lists, as they come back from a file
     return json.loads(json.dumps(value))
-
-

@@ -22,7 +22,11 @@ _DIGEST = 16
 def row_digests(batch: pa.RecordBatch) -> list[bytes]:
     """16 bytes per row, from all its columns."""
     spelled = [_spelled(batch.column(i)) for i in range(batch.num_columns)]
-    joined = pc.binary_join_element_wise(*spelled, pa.scalar("\x1f", pa.large_string())) if spelled else pa.array([""] * len(batch))
+    joined = (
+        pc.binary_join_element_wise(*spelled, pa.scalar("\x1f", pa.large_string()))
+        if spelled
+        else pa.array([""] * len(batch))
+    )
     return [blake2b(text, digest_size=_DIGEST).digest() for text in joined.cast(pa.large_binary()).to_pylist()]
 
 
@@ -102,7 +106,9 @@ def _spelled(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        text = pa.array([json.dumps(v, default=_plain, ensure_ascii=True) for v in column.to_pylist()], pa.large_string())
+        text = pa.array(
+            [json.dumps(v, default=_plain, ensure_ascii=True) for v in column.to_pylist()], pa.large_string()
+        )
     else:
         text = column.cast(pa.large_string())
     return pc.fill_null(text, "\x00null")

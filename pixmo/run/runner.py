@@ -239,7 +239,9 @@ class Runner:
         for step, added in zip(group, tables, strict=True):
             if step in missing:
                 nested = added if nesting is None else nesting.nest(added)
-                await self._write(shard, step, group, with_ids(table, nested).replace_schema_metadata(added.schema.metadata))
+                await self._write(
+                    shard, step, group, with_ids(table, nested).replace_schema_metadata(added.schema.metadata)
+                )
 
     async def _reduce(self, step: Step) -> None:
         if not self._works.attach_reduce(self._shards, step):
@@ -266,7 +268,9 @@ class Runner:
         for number, out in enumerate(step.stage(batches())):
             added = pa.Table.from_batches([out])
             added = nestings[number].nest(added) if nested else added
-            self._m.side_files.write(step.name, self._shards[number].number, works[number], with_ids(ids[number], added))
+            self._m.side_files.write(
+                step.name, self._shards[number].number, works[number], with_ids(ids[number], added)
+            )
             self.computed += 1
 
     def _flat(self, shard: Shard, table: pa.Table) -> tuple[Nesting, pa.Table]:

@@ -76,7 +76,9 @@ def assign(
     for number, split in enumerate(splits, 1):
         size = split.groups if split.groups is not None else round(len(by_order) * (split.share or 0))
         if start + size > len(by_order):
-            raise BadSetting(f"split {split.name!r} wants {size} pictures, but the list has {len(by_order)} different ones")
+            raise BadSetting(
+                f"split {split.name!r} wants {size} pictures, but the list has {len(by_order)} different ones"
+            )
         taken[by_order[start : start + size]] = number
         start += size
     return taken[groups]

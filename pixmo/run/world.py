@@ -15,8 +15,8 @@ from typing import Any, Protocol
 from pixmo.ask import Answer, Outcome
 from pixmo.ids import Digest, digest
 from pixmo.run.owners import Owners, Question
-from pixmo.storage.journal import Line
-from pixmo.storage.packs import Location
+from pixmo.storage.journal_writer import Line
+from pixmo.storage.pack_writer import Location
 from pixmo.storage.store import Store
 
 HTTP = "http/1"  # the engine's fingerprint: part of every question's key

@@ -39,7 +39,11 @@ class Manifest:
 
     def publish(self, out: Path) -> None:
         """Writes it; the caller has published every file it names."""
-        told = {"format": FORMAT, **asdict(self), "files": [asdict(f) for f in sorted(self.files, key=lambda f: f.path)]}
+        told = {
+            "format": FORMAT,
+            **asdict(self),
+            "files": [asdict(f) for f in sorted(self.files, key=lambda f: f.path)],
+        }
         publish_bytes(out / NAME, (json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
 
 
@@ -55,7 +59,9 @@ def load(out: Path) -> Manifest | None:
         files = tuple(ManifestFile(**f) for f in told["files"])
         return Manifest(files, told["rows"], told["written"], told["counts"], told["recipe"])
     except (ValueError, KeyError, TypeError) as error:
-        raise BadFolder(f"{path}: is not a pixmo manifest; if the folder is yours, run `pixmo verify --repair`") from error
+        raise BadFolder(
+            f"{path}: is not a pixmo manifest; if the folder is yours, run `pixmo verify --repair`"
+        ) from error
 
 
 def differences(out: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:

@@ -9,89 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
 from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from pixmo.ids import Digest
 from pixmo.storage.compact import CompactMap, prefix
-from pixmo.storage.publish import disk_errors, publish_bytes
+from pixmo.storage.pack_writer import ENTRY, Location
+from pixmo.storage.publish import publish_bytes
 
-PACK_BYTES = 2**30
-_ENTRY = struct.Struct("<32sQQ")
-_RECENT = 1 << 16
 _OFFSET_BITS = 40  # a location is pack number << 40 | offset: packs up to 1 TiB, 16 million of them
-
-
-class Location(NamedTuple):
-    """Where bytes lie."""
-
-    pack: str
-    offset: int
-    length: int
-
-
-class PackWriter:
-    """Appends bytes; one process, files of its own. `writer` must be a name nobody used before."""
-
-    def __init__(self, folder: Path, writer: str, pack_bytes: int = PACK_BYTES) -> None:
-        self._folder = folder
-        self._writer = writer
-        self._limit = pack_bytes
-        self._number = -1
-        self._pack = self._index = -1
-        self._offset = 0
-        self._recent: OrderedDict[bytes, Location] = OrderedDict()
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def __repr__(self) -> str:
-        return f"PackWriter({self._writer}-{self._number}, {self._offset} bytes)"
-
-    def put(self, data: bytes, sha256: bytes | None = None) -> Location:
-        """Keeps the bytes (once, if the same came lately) and says where. Raises NoSpace when the disk is full."""
-        key = sha256 or hashlib.sha256(data).digest()
-        known = self._recent.get(key)
-        if known is not None:
-            return known
-        with disk_errors(self._folder):
-            if self._pack < 0 or self._offset + len(data) > self._limit:
-                self._roll()
-            _write_all(self._pack, data)
-            where = Location(f"{self._writer}-{self._number}", self._offset, len(data))
-            _write_all(self._index, _ENTRY.pack(key, self._offset, len(data)))
-        self._offset += len(data)
-        self._recent[key] = where
-        if len(self._recent) > _RECENT:
-            self._recent.popitem(last=False)
-        return where
-
-    def sync(self) -> None:
-        """Makes what was put so far survive a power cut."""
-        sync_all(self.duplicates())
-
-    def duplicates(self) -> list[int]:
-        """Descriptors to give to `sync_all` in another thread, while this one goes on writing."""
-        return [os.dup(fd) for fd in (self._pack, self._index) if fd >= 0]
-
-    def close(self) -> None:
-        """Syncs and closes."""
-        self.sync()
-        for fd in (self._pack, self._index):
-            if fd >= 0:
-                os.close(fd)
-        self._pack = self._index = -1
-
-    def _roll(self) -> None:
-        self.close()
-        self._number += 1
-        self._offset = 0
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._pack = os.open(self._folder / f"{self._writer}-{self._number}.pack", flags, 0o644)
-        self._index = os.open(self._folder / f"{self._writer}-{self._number}.idx", flags, 0o644)
 
 
 class Packs:
@@ -133,7 +62,7 @@ class Packs:
         """(sha256, offset, length) of each entry that lies inside the pack."""
         data = (self.folder / f"{pack}.idx").read_bytes()
         size = os.path.getsize(self.path(pack))
-        for sha, offset, length in _ENTRY.iter_unpack(data[: len(data) // _ENTRY.size * _ENTRY.size]):
+        for sha, offset, length in ENTRY.iter_unpack(data[: len(data) // ENTRY.size * ENTRY.size]):
             if offset + length <= size:
                 yield Digest(sha.hex()), offset, length
 
@@ -155,7 +84,7 @@ class Packs:
             entries = list(self.entries(pack))
             bad = [e for e in entries if e[0] in unwanted]
             if bad:
-                kept = [_ENTRY.pack(bytes.fromhex(s), o, n) for s, o, n in entries if s not in unwanted]
+                kept = [ENTRY.pack(bytes.fromhex(s), o, n) for s, o, n in entries if s not in unwanted]
                 publish_bytes(self.folder / f"{pack}.idx", b"".join(kept))
                 self._blank([(o, n) for _, o, n in bad], pack)
                 dropped += len(bad)
@@ -200,7 +129,7 @@ class Packs:
     def _load(self, pack: str) -> None:
         assert self._map is not None
         data = np.fromfile(self.folder / f"{pack}.idx", np.uint8)
-        rows = data[: len(data) // _ENTRY.size * _ENTRY.size].reshape(-1, _ENTRY.size)
+        rows = data[: len(data) // ENTRY.size * ENTRY.size].reshape(-1, ENTRY.size)
         keys = rows[:, :8].copy().view(">u8").ravel().astype(np.uint64)
         offsets = rows[:, 32:40].copy().view("<u8").ravel()
         lengths = rows[:, 40:48].copy().view("<u8").ravel()
@@ -213,18 +142,3 @@ class Packs:
             self._numbers[pack] = len(self._names)
             self._names.append(pack)
         return self._numbers[pack]
-
-
-def sync_all(descriptors: list[int]) -> None:
-    """Syncs and closes duplicated descriptors."""
-    for fd in descriptors:
-        try:
-            os.fdatasync(fd)
-        finally:
-            os.close(fd)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]

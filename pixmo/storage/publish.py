@@ -60,9 +60,13 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise NoSpace(f"{path}: no space left; free some and run the same command again, nothing is lost") from error
+            raise NoSpace(
+                f"{path}: no space left; free some and run the same command again, nothing is lost"
+            ) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise BadFolder(f"{path}: may not be written ({os.strerror(error.errno)}); choose another folder") from error
+            raise BadFolder(
+                f"{path}: may not be written ({os.strerror(error.errno)}); choose another folder"
+            ) from error
         raise
 
 

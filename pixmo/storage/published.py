@@ -71,4 +71,6 @@ class PublishedPictures:
 
 
 def _picture(schema: pa.Schema) -> str | None:
-    return next((n for n in ("image", "pixmo_image") if n in schema.names and pa.types.is_struct(schema.field(n).type)), None)
+    return next(
+        (n for n in ("image", "pixmo_image") if n in schema.names and pa.types.is_struct(schema.field(n).type)), None
+    )

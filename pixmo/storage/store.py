@@ -10,8 +10,10 @@ from threading import Lock
 
 from pixmo.ask import Outcome
 from pixmo.ids import Digest, digest
-from pixmo.storage.journal import Journal, JournalWriter, Line, encode
-from pixmo.storage.packs import Location, Packs, PackWriter
+from pixmo.storage.journal import Journal
+from pixmo.storage.journal_writer import JournalWriter, Line, encode
+from pixmo.storage.pack_writer import Location, PackWriter
+from pixmo.storage.packs import Packs
 from pixmo.storage.publish import disk_errors
 
 TOMBSTONES = "tombstones.txt"
