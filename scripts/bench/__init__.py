@@ -1,0 +1,1 @@
+"""What the benchmark scripts share: pictures, hosts, contenders, and honest counting."""

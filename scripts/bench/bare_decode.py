@@ -1,0 +1,43 @@
+"""The least the default road must do: python bare_decode.py BASE COUNT [IN_FLIGHT].
+
+One process that fetches, hashes, decodes fully with Pillow and takes imagehash's pHash, as one would write it down; it
+writes no file. Prints what it fetched as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import json
+import sys
+
+import aiohttp
+import imagehash
+from PIL import Image
+
+
+async def main(base: str, count: int, in_flight: int) -> None:
+    """Fetches BASE/0.jpg …, hashes, decodes, hashes what is seen."""
+    numbers, shas, total, looks = iter(range(count)), [], 0, set()
+
+    async def worker(session: aiohttp.ClientSession) -> None:
+        nonlocal total
+        for number in numbers:
+            async with session.get(f"{base}/{number}.jpg") as response:
+                response.raise_for_status()
+                body = await response.read()
+            shas.append(hashlib.sha256(body).digest())
+            total += len(body)
+            with Image.open(io.BytesIO(body)) as image:
+                image.load()
+                looks.add(str(imagehash.phash(image)))
+
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=in_flight)) as session:
+        await asyncio.gather(*(worker(session) for _ in range(in_flight)))
+    told = hashlib.sha256(b"".join(sorted(shas))).hexdigest()
+    print(json.dumps({"pictures": len(shas), "total_bytes": total, "digest": told, "looks": len(looks)}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int((sys.argv[3:] or ["64"])[0])))
