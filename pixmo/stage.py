@@ -102,12 +102,15 @@ class WorldStage(Protocol):
     version: ClassVar[int]
 
     @property
-    def needs(self) -> pa.Schema: ...
+    def needs(self) -> pa.Schema:
+        """The columns it reads."""
 
     @property
-    def adds(self) -> pa.Schema: ...
+    def adds(self) -> pa.Schema:
+        """The columns it writes."""
 
-    async def __call__(self, batch: pa.RecordBatch, world: World) -> pa.RecordBatch: ...
+    async def __call__(self, batch: pa.RecordBatch, world: World) -> pa.RecordBatch:
+        """As Stage; waits for answers."""
 
 
 class Reduce(Protocol):
@@ -116,12 +119,15 @@ class Reduce(Protocol):
     version: ClassVar[int]
 
     @property
-    def needs(self) -> pa.Schema: ...
+    def needs(self) -> pa.Schema:
+        """The columns it reads."""
 
     @property
-    def adds(self) -> pa.Schema: ...
+    def adds(self) -> pa.Schema:
+        """The columns it writes."""
 
-    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]: ...
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """As many batches, of the same sizes, as came in."""
 
 
 class _Parameter(NamedTuple):
@@ -248,6 +254,16 @@ def _strip_optional(hint: Any) -> tuple[Any, bool]:  # Any: a type form
 
 
 __all__ = [
-    "Picture", "Reduce", "RowStage", "Stage", "World", "WorldStage",
-    "arrow_type", "effort", "fingerprint", "is_effort", "meaning", "settings_of",
+    "Picture",
+    "Reduce",
+    "RowStage",
+    "Stage",
+    "World",
+    "WorldStage",
+    "arrow_type",
+    "effort",
+    "fingerprint",
+    "is_effort",
+    "meaning",
+    "settings_of",
 ]

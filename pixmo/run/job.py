@@ -49,6 +49,9 @@ class Effort:
         return self.n_proc or cpu_count()
 
 
+DEFAULT = Effort()
+
+
 @dataclass
 class Summary:
     """What a run did; `retryable` are rows whose outcome may change when asked again."""
@@ -70,7 +73,7 @@ class Summary:
 
 
 def run_recipe(
-    recipe: Recipe, out: Path, effort: Effort = Effort(), *, update: bool = False,
+    recipe: Recipe, out: Path, effort: Effort = DEFAULT, *, update: bool = False,
     before: Callable[[Folder, Store, Plan], None] | None = None,
 ) -> Summary:  # fmt: skip
     """Runs a recipe into a folder, finishing what an earlier run left. Raises a PixmoError for a wrong request.
@@ -91,7 +94,7 @@ def run_recipe(
         reuse = _open_reuse(effort.reuse)
         work = _Work(recipe, plan, shards, store, effort, reuse, progress)
         with progress:
-            world, computed = asyncio.run(work.run(side_files))
+            world = asyncio.run(work.run(side_files))
             published = Publisher(folder, store, recipe, plan, shards, progress, effort.processes).publish(
                 samples=progress.samples, seconds=monotonic() - started
             )
@@ -161,7 +164,7 @@ class _Work:
         self._effort, self._reuse, self._progress = effort, reuse, progress
         self._download: AnyStage | None = recipe.find("download")
 
-    async def run(self, side_files: Any) -> tuple[LocalWorld, int]:  # Any: SideFiles
+    async def run(self, side_files: Any) -> LocalWorld:  # Any: SideFiles
         enough = self._download.enough if self._download else (lambda line: True)
         world = LocalWorld(self._store, enough, self._start_owners, self._reuse)
         decoders = Decoders(self._effort.processes, self._effort.decode_timeout_s)
@@ -175,7 +178,7 @@ class _Work:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             await asyncio.gather(world.close(), decoders.close())
-        return world, runner.computed
+        return world
 
     def _start_owners(self, world: LocalWorld) -> Owners:
         assert self._download is not None

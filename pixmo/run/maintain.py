@@ -16,7 +16,7 @@ from pixmo.ask import Outcome, is_worth_retrying
 from pixmo.errors import BadSetting, UnknownName
 from pixmo.ids import digest, is_digest
 from pixmo.run.folder import Folder, working_on
-from pixmo.run.job import Effort, Summary, run_recipe
+from pixmo.run.job import DEFAULT, Effort, Summary, run_recipe
 from pixmo.run.plan import STAGE as ROWS
 from pixmo.run.plan import Plan
 from pixmo.run.recipe import Recipe
@@ -101,7 +101,7 @@ def status(out: Path) -> Status:
     )  # fmt: skip
 
 
-def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = Effort()) -> Summary:
+def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = DEFAULT) -> Summary:
     """Asks again what ended so (default: all that may pass); everything else stays as it is."""
     wanted = frozenset(outcomes or [o for o in Outcome if o.worth_retrying])
     for name in wanted:
@@ -123,7 +123,7 @@ def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = Effort()
     return run_recipe(recipe, out, effort, before=open_questions)
 
 
-def verify(out: Path, repair: bool = False, effort: Effort = Effort()) -> list[Problem]:
+def verify(out: Path, repair: bool = False, effort: Effort = DEFAULT) -> list[Problem]:
     """Reads every byte and compares it with the manifest, the side files' names and the packs' index.
 
     `repair` removes what is wrong and makes just that again: published files from the store, lost pictures from their hosts.
@@ -153,7 +153,7 @@ def clean(out: Path, packs: bool = False, dry_run: bool = False) -> Cleaned:
     files: list[Path] = []
     Folder(out).must_exist()
     with working_on(out) as (folder, store):
-        used = {path for path in _used(folder, store)}
+        used = set(_used(folder, store))
         files += [s.path for s in folder.side_files() if s.path not in used]
         if packs:
             files += _publishable_packs(folder, store)
@@ -164,7 +164,7 @@ def clean(out: Path, packs: bool = False, dry_run: bool = False) -> Cleaned:
     return Cleaned(len(files), size)
 
 
-def forget(out: Path, what: Sequence[str], effort: Effort = Effort()) -> Forgotten:
+def forget(out: Path, what: Sequence[str], effort: Effort = DEFAULT) -> Forgotten:
     """Takes URLs or pictures (by sha256) down: from store, data and manifest, with tombstones against their return.
 
     A URL takes its picture with it, wherever else that picture stands; a picture takes its URLs.
@@ -187,7 +187,7 @@ def forget(out: Path, what: Sequence[str], effort: Effort = Effort()) -> Forgott
     return Forgotten(len(urls), pictures, rows)
 
 
-def export(out: Path, dest: Path, format: str, shard_size: int | None = None, effort: Effort = Effort()) -> Exported:
+def export(out: Path, dest: Path, format: str, shard_size: int | None = None, effort: Effort = DEFAULT) -> Exported:
     """Writes the set once more, in another format, into a folder of its own; nothing is fetched or decoded."""
     from pixmo.run.publishing import Publisher
 

@@ -74,17 +74,19 @@ class Owner:
 
     def _deliver(self, ask: Ask, reply: Reply) -> None:
         if self._failed:
-            return None
+            return
         key, _, rnd = ask.key.partition(":")
         if reply.moved_to is not None:
             moved = {"key": key, "round": int(rnd), "url": reply.moved_to, "hops": reply.facts["hops"]}
-            return self._tell(b"M " + json.dumps(moved).encode() + b"\n")
+            self._tell(b"M " + json.dumps(moved).encode() + b"\n")
+            return
         try:
             line = self._line(key, int(rnd), reply)
             offset = self._journal.size
             self._journal.write(line)
         except PixmoError as error:
-            return self._fail(error)
+            self._fail(error)
+            return
         self._tell(b"A %d %s" % (offset, line))
 
     def _line(self, key: str, rnd: int, reply: Reply) -> bytes:

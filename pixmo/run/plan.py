@@ -11,6 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -141,7 +142,7 @@ class Plan:
             if here > rows_per_file * 1.5:  # files smaller than a shard: cut inside it, by rows of any split
                 pieces = -(-here // rows_per_file)
                 bounds = [at + shard.rows * i // pieces for i in range(pieces + 1)]
-                ranges += list(zip(bounds, bounds[1:], strict=False))
+                ranges += list(pairwise(bounds))
                 start = at + shard.rows
             else:
                 held += here

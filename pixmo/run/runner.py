@@ -92,7 +92,7 @@ class Works:
                     if not self.attach_reduce(shards, group[0]):
                         return False
                     continue
-                if not all([self.found(shard, step, group) for shard in shards for step in group]):
+                if not all(self.found(shard, step, group) for shard in shards for step in group):
                     return False
         return True
 
@@ -161,15 +161,17 @@ def reads(step: Step, group: Sequence[Step]) -> list[str]:
 
 def groups(phase: Sequence[Step]) -> Iterator[list[Step]]:
     """Neighbouring picture stages together, every other step alone."""
-    for is_picture, steps in groupby(phase, key=lambda s: s.kind == "picture"):
-        yield from [list(steps)] if is_picture else [[s] for s in steps]
+    for is_picture, part in groupby(phase, key=lambda s: s.kind == "picture"):
+        steps = list(part)
+        yield from [steps] if is_picture else [[s] for s in steps]
 
 
 def phases(recipe: Recipe) -> Iterator[list[Step]]:
     """The steps between Reduces, and each Reduce alone; `select` is not a step of the runner."""
     steps = [s for s in recipe.steps if s.kind != "select"]
     for is_reduce, part in groupby(steps, key=lambda s: s.kind == "reduce"):
-        yield from [[s] for s in part] if is_reduce else [list(part)]
+        together = list(part)
+        yield from [[s] for s in together] if is_reduce else [together]
 
 
 class Runner:

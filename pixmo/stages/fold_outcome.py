@@ -31,7 +31,9 @@ class FoldOutcome:
     @property
     def needs(self) -> pa.Schema:
         """Both verdicts so far."""
-        return pa.schema([("fetch_outcome", pa.string()), ("hash_verdict", pa.string()), ("image_outcome", pa.string())])
+        return pa.schema(
+            [("fetch_outcome", pa.string()), ("hash_verdict", pa.string()), ("image_outcome", pa.string())]
+        )
 
     @property
     def adds(self) -> pa.Schema:

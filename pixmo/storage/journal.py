@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -152,10 +153,8 @@ def read_lines_at(path: Path, start: int = 0) -> Iterator[tuple[int, Line]]:
         file.seek(start)
         for raw in file:
             if raw.startswith(_HEAD) and raw.endswith(b"\n"):
-                try:
+                with suppress(ValueError):  # a hole that a power cut left: not a line
                     yield start, json.loads(raw)
-                except ValueError:  # a hole that a power cut left: not a line
-                    pass
             start += len(raw)
 
 
