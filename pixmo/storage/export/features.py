@@ -18,8 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from pixmo.ids import canonical_json
-
 KEY = b"huggingface"
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _IMAGE = {"_type": "Image"}
@@ -31,7 +29,10 @@ def huggingface_metadata(schema: pa.Schema, image_columns: Collection[str] = ("i
     `image_columns` hold pictures (PICTURE) or lists of them. Class names that the source's own metadata gave to an
     integer column are kept. Raises TypeError for a type that `portable_schema` would have replaced.
     """
-    return canonical_json({"info": {"features": features(schema, image_columns)}})
+    told = {"info": {"features": features(schema, image_columns)}}
+    return json.dumps(
+        told, separators=(",", ":"), ensure_ascii=False
+    ).encode()  # keys unsorted: a struct's order is its type
 
 
 def features(schema: pa.Schema, image_columns: Collection[str] = ("image",)) -> dict[str, Any]:
@@ -146,7 +147,9 @@ def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if not _is_planned(column.type, kind):
         raise pa.ArrowInvalid(f"a column of {column.type} where {kind} was planned")
     try:
-        return column.cast(kind)
+        cast = column.cast(kind)
+        cast.validate()  # Arrow 26 casts list views to lists that are not
+        return cast
     except (pa.ArrowNotImplementedError, pa.ArrowInvalid):
         return pa.array(column.to_pylist(), kind)  # views, and dictionaries inside lists: slow, rare, right
 
