@@ -17,9 +17,10 @@ from pixmo.run.job import Effort, run_recipe
 from pixmo.run.recipe import Recipe
 
 EPILOG = """
-SOURCE is a file (Parquet, Arrow, CSV, TSV, JSONL, text; also .gz and .zst), a folder or glob of them, - for standard input,
-any address fsspec knows, a Hub data set (owner/name), or a short name (cap, points, …; `pixmo` is all sets). With two or more
-arguments the last is OUT. With none, all PixMo sets go into $PIXMO_HOME, after a word about what that takes.
+SOURCE is a file (Parquet, Arrow, CSV, TSV, JSONL, text; also .gz and .zst), a folder or glob of them, - for standard
+input, any address fsspec knows, a Hub data set (owner/name), or a short name (cap, points, …; `pixmo` is all sets).
+With two or more arguments the last is OUT. With none, all PixMo sets go into $PIXMO_HOME, after a word about what
+that takes.
 
 Running it again goes on where it stopped.
 """
@@ -34,13 +35,16 @@ Running it again goes on where it stopped.
 @click.option("--no-decode", is_flag=True, help="Take bytes as they come: no look, no perceptual hash, no duplicates.")
 @effort_options
 @click.pass_context
-def command(ctx: click.Context, paths: tuple[str, ...], out: Path | None, **values: Any) -> int:  # Any: option values
+def command(
+    ctx: click.Context, /, paths: tuple[str, ...], out: Path | None, **values: Any
+) -> int:  # Any: option values
     """Fetch the pictures of a list of URLs into training-ready shards."""
     settings = road_settings(given(ctx))
     if not paths or paths == ("pixmo",):
         from pixmo.cli.all_sets import download_all
 
-        return download_all(out or home(), settings, values)
+        done: int = download_all(out or home(), settings, values)
+        return done
     where = places(paths, out)
     recipe = recipe_for(where, settings)
     return carry_out(recipe, where, values)

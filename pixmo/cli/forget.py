@@ -21,8 +21,8 @@ from pixmo.run.maintain import forget
 def command(out: Path, what: tuple[str, ...], as_json: bool, **values: Any) -> None:  # Any: option values
     """Take pictures down: out of store, data and manifest, for good.
 
-    A tombstone (a digest, not the URL) keeps them from coming back, also when the list is downloaded again. Rows stay, with
-    outcome `forgotten` and without picture, and are no longer selected.
+    A tombstone (a digest, not the URL) keeps them from coming back, also when the list is downloaded again. Their rows
+    get the outcome `forgotten` and are no longer selected.
     """
     gone = forget(out, what, effort_of(values, out))
     if as_json:

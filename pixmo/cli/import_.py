@@ -24,12 +24,12 @@ from pixmo.errors import BadSource
 @effort_options
 @click.pass_context
 def command(
-    ctx: click.Context, folder: Path, out_given: Path | None, out: Path | None, **values: Any
+    ctx: click.Context, /, folder: Path, out_given: Path | None, out: Path | None, **values: Any
 ) -> int:  # Any: option values
     """Walk the same road with your own folder of pictures, without the network.
 
-    Captions beside the pictures travel along: x.txt beside x.jpg, x.json whose fields become columns, or one metadata.csv or
-    metadata.jsonl with a file_name column.
+    Captions beside the pictures travel along: x.txt beside x.jpg, x.json whose fields become columns, or one
+    metadata.csv or metadata.jsonl with a file_name column.
     """
     if not folder.is_dir():
         raise BadSource(f"{folder}: is no folder of pictures; for a list of URLs use `pixmo download`")

@@ -60,8 +60,9 @@ def settings_options(
 ) -> Callable[[Command], Command]:
     """A decorator that gives a command one option per field of a dataclass, or per field of `only`.
 
-    `spelled` gives a field another spelling than its name with dashes: `--header`, or `--no-images` for a boolean that is
-    true by default. `helps` are the texts of fields that carry none. Fields named in bytes are sizes; no number is negative.
+    `spelled` gives a field another spelling than its name with dashes: `--header`, or `--no-images` for a boolean that
+    is true by default. `helps` are the texts of fields that carry none. Fields named in bytes are sizes; no number is
+    negative.
     """
     chosen = [f for f in fields(kind) if only is None or f.name in set(only)]
     hints = typing.get_type_hints(kind)

@@ -28,15 +28,18 @@ def places(arguments: Sequence[str], out: Path | None) -> Places:
         *sources, last = arguments
         if last in names():
             raise BadSetting(
-                f"{last!r} is the name of a set, and the last argument is the folder to write into: write ./{last} for a "
-                "folder of that name, or give several sources with -o OUT"
+                f"{last!r} is the name of a set, and the last argument is the folder to write into: write ./{last} "
+                "for a folder of that name, or give several sources with -o OUT"
             )
         return Places(tuple(sources), Path(last), False)
     return Places(_some(arguments), derived_out(_some(arguments)[0]), True)
 
 
 def derived_out(source: str) -> Path:
-    """Where the rows of one source go when nobody says: a set into $PIXMO_HOME, others beside you. Raises BadSetting."""
+    """Where the rows of one source go when nobody says: a set into $PIXMO_HOME, others beside you.
+
+    Raises BadSetting for what has no name.
+    """
     if source in names():
         return home() / source
     if source == "-" or any(c in source for c in "*?["):

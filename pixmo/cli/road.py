@@ -27,9 +27,10 @@ class Shape:
 def road(source: str | Sequence[str] | None, name: str = "", media: str = "url", **settings: Any) -> Recipe:
     """The default recipe over a source: fetch, look, hash, find duplicates, fold the outcome, select.
 
-    `media` says where pictures come from: `url` (fetched), `embedded` (in the rows), `none` (annotations only). Settings are
-    those of Recipe (`splits`, `format`, …), of the input (`config`, `split`, `revision`, `limit`), of Shape (`decode`, …)
-    and of the stages (`per_host`, `max_pixels`, `hash_policy`, `images`, …). Raises UnknownSetting for any other.
+    `media` says where pictures come from: `url` (fetched), `embedded` (in the rows), `none` (annotations only).
+    Settings are those of Recipe (`splits`, `format`, …), of the input (`config`, `split`, `revision`, `limit`), of
+    Shape (`decode`, …) and of the stages (`per_host`, `max_pixels`, `hash_policy`, `images`, …). Raises
+    UnknownSetting for any other.
     """
     if media not in MEDIA:
         raise BadSetting(f"media {media!r} is none of {', '.join(MEDIA)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -24,7 +26,7 @@ HELPS = {
 NOT_OFFERED = {"where"}  # a recipe's own
 
 
-def stage_options(*stages: str) -> Any:  # Any: a decorator of whatever it is given
+def stage_options(*stages: str) -> Callable[[Command], Command]:
     """The options of the settings of some stages."""
 
     def decorate(command: Command) -> Command:
@@ -82,8 +84,6 @@ def input_options(command: Command) -> Command:
 
 def out_option(command: Command) -> Command:
     """`-o OUT`, and how to print."""
-    from pathlib import Path
-
     for add in reversed(
         [
             click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder to write into."),

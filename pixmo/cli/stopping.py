@@ -1,9 +1,9 @@
 """Ctrl-C and SIGTERM: stop within two seconds, say how to go on; a second one ends the process at once.
 
-The first signal goes the usual way (KeyboardInterrupt, which asyncio turns into the cancellation of what it runs). Beside
-it a thread reads Python's wake-up pipe, which is written even while the main thread is inside a long C call, and ends the
-process when stopping takes too long or the user insists. Ending so is safe: what is published was renamed into place, and
-what was in flight is asked again.
+The first signal goes the usual way (KeyboardInterrupt, which asyncio turns into the cancellation of what it runs).
+Beside it a thread reads Python's wake-up pipe, which is written even while the main thread is inside a long C call, and
+ends the process when stopping takes too long or the user insists. Ending so is safe: what is published was renamed
+into place, and what was in flight is asked again.
 """
 
 from __future__ import annotations

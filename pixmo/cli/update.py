@@ -23,7 +23,8 @@ from pixmo.run.job import run_recipe
 def command(out: Path, sources: tuple[str, ...], as_json: bool, **values: Any) -> int:  # Any: option values
     """Take a grown or changed list: do only what is new.
 
-    Without SOURCE the folder's own is read again. Rows that left the list leave the data; rows that stayed are not asked again.
+    Without SOURCE the folder's own is read again. Rows that left the list leave the data; rows that stayed are not
+    asked again.
     """
     recipe = Folder(out).recipe()
     if sources:
