@@ -25,7 +25,7 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 MAY = {
     ("ids", "errors"), ("ask", "errors"), ("ask", "ids"),  # the first words of the house, in the order they are said
     ("sources", "catalog"),  # a short name such as `cap` opens as the catalog says
-    ("__main__", "cli"), ("cli", "__init__"),  # the way in
+    ("__main__", "cli"), ("__init__", "cli"), ("cli", "__init__"),  # the ways in: the command, and the same from Python
 }  # fmt: skip
 HEAVY = {"aiohttp", "datasets", "imagehash", "numpy", "openai", "pandas", "PIL", "pyarrow", "scipy", "torch"}
 LIGHT = {

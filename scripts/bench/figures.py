@@ -90,7 +90,7 @@ def ratios(rows: Sequence[Figures]) -> list[str]:
                 dearer = median(ours.cpu_us) / median(other.cpu_us)
                 found.append(
                     f"{ours.road}: {ours.contender} does {faster:.2f}× the pictures/s of {other.contender}, with "
-                    f"{dearer:.2f}× its CPU per picture ({ours.running_us / other.running_us:.2f}× when starts are left out)"
+                    f"{dearer:.2f}× its CPU per picture ({ours.running_us / other.running_us:.2f}× without the starts)"
                 )
                 found += [f"  bar: {bar}" for bar in verdicts(ours.road, other.contender, faster, dearer)]
     return found
