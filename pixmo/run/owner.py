@@ -8,6 +8,7 @@ it must stop (a full disk). The end of the stream, on either side, ends it.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -143,6 +144,9 @@ class Owner:
 
 def main(fd: int) -> None:
     """Reads the settings line and serves until the coordinator leaves."""
+    gc.set_threshold(
+        20_000, 50, 50
+    )  # most of what lives here are questions that wait; looking through them often is waste
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
     sock = socket.socket(fileno=fd)
     first = bytearray()
