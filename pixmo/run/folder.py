@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from pixmo.errors import BadFolder
@@ -67,8 +68,11 @@ class Folder:
         return load_recipe(self.hidden / "run.toml")
 
     def note_recipe(self, recipe: Recipe) -> None:
-        """Keeps the recipe as run, if it changed."""
-        path, data = self.hidden / "run.toml", recipe.to_toml().encode()
+        """Keeps the recipe as run, if it changed; one without input is the same list's, worked on afterwards."""
+        path = self.hidden / "run.toml"
+        if recipe.input is None and path.is_file():
+            recipe = replace(recipe, input=load_recipe(path).input)
+        data = recipe.to_toml().encode()
         if not path.is_file() or path.read_bytes() != data:
             publish_bytes(path, data)
 

@@ -148,9 +148,9 @@ class _Owner:
         writer_name = self._owners.new_writer(self._number)
         self._journal = self._owners.journal_path(writer_name)
         command = [sys.executable, "-m", "pixmo.run.owner", str(theirs.fileno())]
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: ASYNC220 – returns at once
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=os.environ | MALLOC
-        )  # noqa: ASYNC220 – returns at once
+        )
         theirs.close()
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)
         self._writer.write(json.dumps(self._owners.told(self._number, writer_name)).encode() + b"\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -93,7 +94,7 @@ def test_after_429_the_host_is_left_alone(tmp_path: Path, hosts: TroubleServer, 
     summary = run(tmp_path, hosts, rows, n_proc, per_host=4)
     assert summary.outcomes == {"ok": 40}
     starts = [seen.at for seen in hosts.log]
-    gaps = [b - a for a, b in zip(starts, starts[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(starts)]
     assert any(gap > 1.8 for gap in gaps)
     first_refused = starts[20]  # the 21st within a second is the first to get a 429
     assert sum(first_refused < t < first_refused + 1.9 for t in starts) <= 3  # per_host - 1 others in flight
