@@ -91,18 +91,22 @@ class TroubleServer:
         self.robots: dict[str, str] = {}
         self.log: list[Seen] = []
         self.connections = 0  # ever opened
-        self.open = 0  # now
         self.sent: Counter[str] = Counter()  # body bytes by path
         self._tls = tls
         self._times: Counter[str] = Counter()
         self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._serve_thread, name="trouble", daemon=True)
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         """The address of a path; another host needs a resolver that leads here."""
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}{path}"
+
+    @property
+    def open(self) -> int:
+        """Connections that the other side has not closed."""
+        return sum(not (r.at_eof() or w.is_closing()) for r, w in list(self._tasks.values()))
 
     def asked(self, part: str = "") -> list[Seen]:
         """The requests so far whose path contains `part`."""
@@ -142,17 +146,15 @@ class TroubleServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task
-        self._tasks.add(task)
+        self._tasks[task] = reader, writer
         self.connections += 1
-        self.open += 1
         try:
             while await self._one(reader, writer):
                 pass
         except (Hangup, ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client left, a behaviour hung up, or the server stops: each ends the connection
         finally:
-            self.open -= 1
-            self._tasks.discard(task)
+            self._tasks.pop(task, None)
             writer.transport.abort() if not writer.is_closing() and writer.transport.get_write_buffer_size() else None
             writer.close()
 
@@ -375,8 +377,9 @@ class TroubleServer:
 
     async def _do_bomb(self, request: Request) -> None:
         squeeze = zlib.compressobj(9, wbits=31)
-        zeros = b"\0" * 1_000_000
-        body = b"".join(squeeze.compress(zeros) for _ in range(int(request.arg(0, "100")))) + squeeze.flush()
+        start = squeeze.compress(b"") + squeeze.flush(zlib.Z_FULL_FLUSH)
+        megabyte = squeeze.compress(b"\0" * 1_000_000) + squeeze.flush(zlib.Z_FULL_FLUSH)  # stands alone: repeat it
+        body = start + megabyte * int(request.arg(0, "100")) + squeeze.flush()
         await self._encoded(request, "gzip", body)
 
     async def _do_declare(self, request: Request) -> None:

@@ -1,0 +1,5 @@
+"""Fixtures that every test may use."""
+
+from tests.server.fixtures import trouble
+
+__all__ = ["trouble"]
