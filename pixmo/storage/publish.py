@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,10 +42,13 @@ def publish_bytes(path: Path, data: bytes) -> None:
 
 
 def sweep(folder: Path) -> int:
-    """Removes temporary files that killed processes left; returns how many. The caller holds the folder's lock."""
-    left = [p for p in folder.rglob(_TEMPORARY + "*") if p.is_file()] if folder.is_dir() else []
+    """Removes temporary files and folders that killed processes left; returns how many. The caller holds the folder's lock."""
+    left = list(folder.rglob(_TEMPORARY + "*")) if folder.is_dir() else []
     for path in left:
-        path.unlink(missing_ok=True)
+        if path.is_dir():  # a plan that was killed leaves a folder of unfinished shards
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return len(left)
 
 
