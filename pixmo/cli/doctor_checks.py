@@ -83,7 +83,9 @@ def disk(out: Path) -> Iterator[Finding]:
         yield Finding("disk writes", "poor", f"cannot write in {where}: {error.strerror}")
         return
     state = "good" if rate > 20 else "poor"
-    yield Finding("disk writes", state, f"{rate:,.0f} durable writes per second, of {amount(SYNC_BYTES)} each", {"per_s": rate})
+    yield Finding(
+        "disk writes", state, f"{rate:,.0f} durable writes per second, of {amount(SYNC_BYTES)} each", {"per_s": rate}
+    )
 
 
 def clock(out: Path) -> Finding:

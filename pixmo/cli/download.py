@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from pixmo.cli.effort import effort_of, effort_options, home
+from pixmo.catalog.load import entry, group_names, names
+from pixmo.cli.carry_out import carry_out
+from pixmo.cli.effort import effort_options, home
 from pixmo.cli.places import Places, places
-from pixmo.cli.printing import finished
 from pixmo.cli.road import HEAD, INPUT, known_settings, road
 from pixmo.cli.road_options import given, input_options, out_option, output_options, stage_options
-from pixmo.run.job import Effort, run_recipe
+from pixmo.errors import BadSetting
 from pixmo.run.recipe import Recipe
 
 EPILOG = """
@@ -40,14 +41,22 @@ def command(
 ) -> int:  # Any: option values
     """Fetch the pictures of a list of URLs into training-ready shards."""
     settings = road_settings(given(ctx))
-    if not paths or paths == ("pixmo",):
-        from pixmo.cli.all_sets import download_all
-
-        done: int = download_all(out or home(), settings, values)
-        return done
+    if not paths or paths[0] in group_names():
+        return download_group(paths[1:], out, settings, values)
     where = places(paths, out)
     recipe = recipe_for(where, settings)
     return carry_out(recipe, where, values)
+
+
+def download_group(
+    after: tuple[str, ...], out: Path | None, settings: Mapping[str, Any], values: Mapping[str, Any]
+) -> int:  # Any: option values
+    """All sets, into the home or the folder that was given."""
+    from pixmo.cli.all_sets import download_all
+
+    if len(after) > 1 or (after and out):
+        raise BadSetting("several sets and a group of sets do not go into one folder; download them one by one")
+    return download_all(out or (Path(after[0]) if after else home()), settings, values)
 
 
 def road_settings(values: Mapping[str, Any]) -> dict[str, Any]:  # Any: option values
@@ -65,7 +74,6 @@ def recipe_for(where: Places, settings: Mapping[str, Any]) -> Recipe:
 
 def media_of(sources: tuple[str, ...], settings: Mapping[str, Any]) -> str:  # Any: settings of the road
     """Where the pictures are: the catalog knows of its sets, others are looked into; standard input cannot be twice."""
-    from pixmo.catalog.load import entry, names
     from pixmo.sources.open import open_source
 
     if sources == ("-",):
@@ -75,18 +83,3 @@ def media_of(sources: tuple[str, ...], settings: Mapping[str, Any]) -> str:  # A
     of_input = {k: settings[k] for k in (*INPUT, *HEAD[:2]) if k in settings}
     _, columns = open_source(sources[0] if len(sources) == 1 else sources, **of_input)
     return "embedded" if columns.picture and not (columns.url or columns.urls) else "url"
-
-
-def carry_out(recipe: Recipe, where: Places, values: Mapping[str, Any]) -> int:  # Any: option values
-    """Prints, estimates or runs; the exit code."""
-    if values["as_recipe"]:
-        print(recipe.to_toml(), end="")
-        return 0
-    effort: Effort = effort_of(values, where.out)
-    if values["dry_run"]:
-        from pixmo.cli.estimate import print_dry_run
-
-        return print_dry_run(recipe, where.out, effort, values["as_json"])
-    if where.derived and not values["quiet"]:
-        click.echo(f"writing into {where.out}", err=True)
-    return finished(run_recipe(recipe, where.out, effort), values["as_json"])

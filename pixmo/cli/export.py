@@ -12,7 +12,7 @@ from pixmo.cli.effort import effort_of, some_effort_options
 from pixmo.cli.options import SIZE
 from pixmo.cli.printing import amount, told
 from pixmo.run.maintain import export
-from pixmo.run.recipe import FORMATS, Recipe
+from pixmo.run.recipe import FORMATS
 
 
 @click.command()
@@ -35,6 +35,6 @@ def command(
     DEST is OUT-FORMAT when it is not given; it is never written over a folder that pixmo did not make.
     """
     where = dest or out.with_name(f"{out.resolve().name}-{fmt}")
-    done = export(out, where, fmt, shard_size or Recipe.shard_size, effort_of(values, out))
+    done = export(out, where, fmt, shard_size, effort_of(values, out))
     facts = {"dest": str(where), "files": done.files, "rows": done.rows, "bytes": done.bytes}
     print(told(facts) if as_json else f"{where}: {done.rows:,} rows in {done.files:,} files, {amount(done.bytes)}")

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from pixmo.cli.download import carry_out, road_settings
+from pixmo.cli.carry_out import carry_out
+from pixmo.cli.download import road_settings
 from pixmo.cli.effort import effort_options
 from pixmo.cli.places import Places
 from pixmo.cli.road import road

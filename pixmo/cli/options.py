@@ -14,8 +14,9 @@ import click
 
 if TYPE_CHECKING:
     SizeBase = click.ParamType[int]
+    NumberBase = click.ParamType[float]
 else:
-    SizeBase = click.ParamType  # generic since click 8.2 only
+    SizeBase = NumberBase = click.ParamType  # generic since click 8.2 only
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Kind = TypeVar("Kind")
@@ -40,7 +41,29 @@ class Size(SizeBase):
         return round(float(found[1]) * UNITS[found[2].lower()])
 
 
+class Number(NumberBase):
+    """A number that is not negative; `kind` is int or float. Its range is not worth a word in every line of help."""
+
+    def __init__(self, kind: type[int] | type[float]) -> None:
+        self._kind = kind
+        self.name = "count" if kind is int else "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:  # Any: as in click
+        """The number."""
+        try:
+            number = self._kind(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a {'whole ' if self._kind is int else ''}number", param, ctx)
+        if not 0 <= number < float("inf"):
+            self.fail(f"{value} is not 0 or more", param, ctx)
+        return number
+
+
 SIZE = Size()
+COUNT = Number(int)
+AMOUNT = Number(float)
 
 
 def told_size(size: int) -> str:
@@ -79,7 +102,7 @@ def settings_options(
 
 def spelling_of(name: str) -> str:
     """A field's option: dashes, and seconds left unsaid where the word says time."""
-    return "--" + re.sub(r"_timeout_s$", "_timeout", name).replace("_", "-")
+    return "--" + re.sub(r"(?<!_per)_s$", "", name).replace("_", "-")
 
 
 def built(kind: type[Kind], values: Mapping[str, Any]) -> Kind:  # Any: option values
@@ -92,31 +115,29 @@ def _option(
     setting: Field[Any], hint: Any, spelling: str, text: str
 ) -> Callable[[Command], Command]:  # Any: type forms
     default = None if setting.default is MISSING else setting.default
-    shown: dict[str, Any] = {"help": _sentence(text), "default": default}
+    text = _sentence(text) + _told(setting, default)
     if hint is bool:
-        return click.option(spelling, setting.name, is_flag=True, flag_value=not default, **shown)
-    if typing.get_origin(hint) is tuple:
-        return click.option(
-            spelling, setting.name, multiple=True, type=_type(typing.get_args(hint)[0], setting), **shown
-        )
-    shown["show_default"] = _told(setting, default)
-    return click.option(spelling, setting.name, type=_type(hint, setting), **shown)
+        return click.option(spelling, setting.name, is_flag=True, flag_value=not default, default=default, help=text)
+    many = typing.get_origin(hint) is tuple
+    kind = _type(typing.get_args(hint)[0] if many else hint, setting)
+    return click.option(spelling, setting.name, multiple=many, type=kind, default=default, help=text)
 
 
 def _type(hint: Any, setting: Field[Any]) -> Any:  # Any: type forms, and click's types
     kinds = [a for a in typing.get_args(hint) if a is not types.NoneType] if typing.get_args(hint) else [hint]
     if "bytes" in setting.name:
         return SIZE
-    table = {int: click.IntRange(min=0), float: click.FloatRange(min=0), str: str, Path: click.Path(path_type=Path)}
+    table = {int: COUNT, float: AMOUNT, str: click.STRING, Path: click.Path(path_type=Path)}
     return table[kinds[0]]
 
 
-def _told(setting: Field[Any], default: Any) -> str | bool:  # Any: a setting's value
-    if default is None:
-        return False
+def _told(setting: Field[Any], default: Any) -> str:  # Any: a setting's value
+    """The default as one would type it, for the end of the help."""
+    if default is None or isinstance(default, (bool, tuple)):
+        return ""
     if "bytes" in setting.name:
-        return told_size(default)
-    return f"{default:g}" if isinstance(default, float) else str(default)
+        return f"  [default: {told_size(default)}]"
+    return f"  [default: {default:g}]" if isinstance(default, float) else f"  [default: {default}]"
 
 
 def _sentence(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pixmo.catalog.load import names
+from pixmo.catalog.load import group_names, names
 from pixmo.cli.effort import home
 from pixmo.cli.road import name_of
 from pixmo.errors import BadSetting
@@ -26,7 +26,7 @@ def places(arguments: Sequence[str], out: Path | None) -> Places:
         return Places(_some(arguments), out, False)
     if len(arguments) > 1:
         *sources, last = arguments
-        if last in names():
+        if last in set_names():
             raise BadSetting(
                 f"{last!r} is the name of a set, and the last argument is the folder to write into: write ./{last} "
                 "for a folder of that name, or give several sources with -o OUT"
@@ -40,11 +40,16 @@ def derived_out(source: str) -> Path:
 
     Raises BadSetting for what has no name.
     """
-    if source in names():
+    if source in set_names():
         return home() / source
     if source == "-" or any(c in source for c in "*?["):
         raise BadSetting(f"{source}: say where to write: pixmo download {source!r} OUT")
     return Path(name_of(source))
+
+
+def set_names() -> tuple[str, ...]:
+    """Short names, of sets and of groups of sets."""
+    return (*names(), *group_names())
 
 
 def _some(arguments: Sequence[str]) -> tuple[str, ...]:

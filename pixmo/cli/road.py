@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -57,6 +57,15 @@ def known_settings() -> list[str]:
     """Every setting `road` takes."""
     of_stages = (f.name for use in STAGES for f in fields(load_stage(use, {})))
     return [*HEAD, *INPUT, *(f.name for f in fields(Shape)), *of_stages]
+
+
+def fitting(media: str, settings: Mapping[str, Any]) -> dict[str, Any]:  # Any: settings
+    """Of the settings, those that a road of such media can use: for doing several sets in one go."""
+    shown = [
+        step.use for step in _steps(media, Shape(**{k: settings[k] for k in ("decode",) if k in settings}), False, {})
+    ]
+    usable = {f.name for use in shown for f in fields(load_stage(use, {}))} if media != "none" else set()
+    return {k: v for k, v in settings.items() if k in usable or k in (*HEAD, *INPUT, *Shape.__dataclass_fields__)}
 
 
 def _check_all_used(left: dict[str, Any]) -> None:

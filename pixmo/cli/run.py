@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pixmo.cli.carry_out import carry_out
 from pixmo.cli.effort import effort_options
 from pixmo.cli.places import Places
 from pixmo.cli.road import name_of
@@ -33,8 +34,6 @@ def command(
 
     RECIPE is a TOML file; `pixmo init` copies one to begin with. Running it again goes on where it stopped.
     """
-    from pixmo.cli.download import carry_out
-
     loaded = load_recipe(recipe)
     if source is not None:
         loaded = replace(loaded, input=source)

@@ -82,4 +82,12 @@ def _default(value: ast.expr | None) -> tuple[str, str, str]:
     arguments = dict(enumerate(value.args)) | {k.arg: k.value for k in value.keywords}
     default, text = arguments.get(0, arguments.get("default")), arguments.get(1, arguments.get("help"))
     said = text.value if isinstance(text, ast.Constant) and isinstance(text.value, str) else ""
-    return ("" if default is None else ast.unparse(default), ast.unparse(value.func), said)
+    return ("" if default is None else _plain(default), ast.unparse(value.func), said)
+
+
+def _plain(value: ast.expr) -> str:
+    """A default as a value where it is one (32 * 2**20 is 33554432), else as it is written."""
+    arithmetic = (ast.BinOp, ast.operator, ast.Constant)
+    if all(isinstance(node, arithmetic) for node in ast.walk(value)):
+        return repr(eval(compile(ast.Expression(value), "default", "eval")))  # numbers of our own sources only
+    return ast.unparse(value)

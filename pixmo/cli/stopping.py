@@ -57,6 +57,7 @@ class Stopping:
 
     def _terminated(self, number: int, frame: FrameType | None) -> None:
         """SIGTERM does as Ctrl-C does, with an exit code of its own."""
+        self._first = signal.SIGTERM  # the watching thread may be later than the interrupt
         interrupt = signal.getsignal(signal.SIGINT)
         if callable(interrupt):
             interrupt(signal.SIGINT, frame)
