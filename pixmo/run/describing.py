@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,13 +12,23 @@ import pyarrow.parquet as pq
 
 from pixmo.ids import digest
 from pixmo.run.folder import Folder
+from pixmo.run.gather import gather
 from pixmo.run.plan import Plan
 from pixmo.run.recipe import Recipe
+from pixmo.run.report import ReportFacts, report_html
+from pixmo.run.shard import Shard
+from pixmo.stage import settings_of
 from pixmo.storage.export.card import CardFacts, SplitFacts, card
-from pixmo.storage.manifest import ManifestFile
+from pixmo.storage.manifest import Manifest, ManifestFile
 from pixmo.storage.publish import publish_bytes
+from pixmo.storage.sidecar import SideFile, read, side_by_side
 
 CARD = "README.md"
+REPORT = "report.html"
+REPORTED = (
+    "fetched", "fetch_outcome", "fetched_bytes", "hash_verdict", "http_status", "optout", "outcome", "format", "mode", "width",
+    "height", "duplicate_of", "duplicate_kind", "split",
+)  # fmt: skip
 
 
 def publish_card(
@@ -56,3 +68,31 @@ def _schema(out: Path, files: Sequence[ManifestFile]) -> pa.Schema:
         if file.path.endswith(".arrow"):
             return pa.ipc.open_stream(out / file.path).schema
     return pa.schema([])
+
+
+def publish_report(
+    folder: Folder, recipe: Recipe, plan: Plan, shards: Sequence[Shard], manifest: Manifest,
+    samples: Sequence[tuple[float, int]], seconds: float,
+) -> None:  # fmt: skip
+    """Writes report.html: what happened, for people. It may hold clocks and is in no manifest."""
+    wanted = [n for n in REPORTED if n in shards[0].columns]
+    url = plan.roles.url or plan.roles.urls
+    wanted += [url] if url else []
+    data = [f for f in manifest.files if f.split]
+    facts = ReportFacts(
+        name=recipe.name, source=plan.source, folder=str(folder.out),
+        counts=gather((_facts_of(shard, wanted) for shard in shards), url),
+        written=manifest.written, written_bytes=sum(f.bytes for f in data),
+        splits={s: sum(f.rows or 0 for f in data if f.split == s) for s in plan.splits},
+        clauses=manifest.counts.get("left", {}), settings={s.use: settings_of(s.stage) for s in recipe.steps},
+        samples=samples, seconds=seconds, finished=datetime.now().astimezone().isoformat(" ", "minutes"),
+        version=version("pixmo"),
+    )  # fmt: skip
+    publish_bytes(folder.out / REPORT, report_html(facts).encode())
+
+
+def _facts_of(shard: Shard, names: Sequence[str]) -> pa.Table:
+    by_file: dict[SideFile, list[str]] = {}
+    for name in names:
+        by_file.setdefault(shard.columns[name], []).append(name)
+    return side_by_side([read(shard.rows_file, []), *(read(side, columns) for side, columns in by_file.items())])

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from pixmo.errors import BadFolder
 from pixmo.ids import Digest, digest, digest_of
-from pixmo.run.describing import publish_card
+from pixmo.run.describing import REPORT, publish_card, publish_report
 from pixmo.run.folder import Folder
 from pixmo.run.pictures import PICTURE
 from pixmo.run.plan import RESERVED, SOURCE_PREFIX, SPLIT, Plan
@@ -152,6 +152,8 @@ class Publisher:
         )
         if before != manifest:
             manifest.publish(out)
+        if before != manifest or not (out / REPORT).is_file():
+            publish_report(self._folder, self._recipe, self._plan, self._shards, manifest, samples, seconds)
         published.manifest = manifest
         return published
 
