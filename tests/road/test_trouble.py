@@ -59,13 +59,17 @@ def test_every_row_ends_as_it_should(tmp_path: Path, hosts: TroubleServer, n_pro
     summary = run(tmp_path, hosts, rows, n_proc)
     found = outcomes(tmp_path / "out")
     wrong = {
-        rows[i].url: (found[f"row {i}"][0], row.outcome) for i, row in enumerate(rows) if found[f"row {i}"][0] != row.outcome
+        rows[i].url: (found[f"row {i}"][0], row.outcome)
+        for i, row in enumerate(rows)
+        if found[f"row {i}"][0] != row.outcome
     }
     assert wrong == {}
     assert summary.written == sum(r.outcome == "ok" for r in rows)
     table = pq.read_table(tmp_path / "out" / "data")
     served = {hashlib.sha256(data).hexdigest() for data in hosts.pictures.values()}
-    for caption, image, sha in zip(*(table.column(n).to_pylist() for n in ("caption", "image", "fetched_sha256")), strict=True):
+    for caption, image, sha in zip(
+        *(table.column(n).to_pylist() for n in ("caption", "image", "fetched_sha256")), strict=True
+    ):
         wanted = hosts.pictures[str(rows[int(caption.split()[1])].picture)]
         assert image["bytes"] == wanted
         assert sha == hashlib.sha256(wanted).hexdigest()
@@ -76,7 +80,9 @@ def test_every_row_ends_as_it_should(tmp_path: Path, hosts: TroubleServer, n_pro
 @pytest.mark.parametrize("n_proc", [1, 2, 8])
 def test_the_rate_of_a_host_is_never_exceeded(tmp_path: Path, hosts: TroubleServer, n_proc: int) -> None:
     """With 20 requests per second configured, no host sees more than 21 in any second, whatever the number of processes."""
-    rows = [Row(hosts.url(f"/p/{i % 40}.jpg?{i}", host), "ok", f"{i % 40}.jpg") for i in range(50) for host in ADDRESSES[:3]]
+    rows = [
+        Row(hosts.url(f"/p/{i % 40}.jpg?{i}", host), "ok", f"{i % 40}.jpg") for i in range(50) for host in ADDRESSES[:3]
+    ]
     run(tmp_path, hosts, rows, n_proc, requests_per_s=20.0)
     times = defaultdict(list)
     for seen in hosts.log:
