@@ -107,13 +107,16 @@ def _add_counts(counter: Counter[str], column: pa.ChunkedArray) -> None:
 
 def _add_histogram(bins: list[int], column: pa.ChunkedArray, edges: tuple[float, ...]) -> None:
     values = column.drop_null().to_numpy()
-    found = np.bincount(np.searchsorted(edges, values, "right") - 1, minlength=len(edges)) if len(values) else bins
-    for place in range(len(edges) if len(values) else 0):
-        bins[place] += int(found[place])
+    if len(values):
+        places = np.searchsorted(edges, values, "right") - 1
+        found = np.bincount(
+            places.clip(min=0), minlength=len(edges)
+        )  # below the first edge: nonsense, seen at the edge
+        bins[:] = [before + int(more) for before, more in zip(bins, found, strict=True)]
 
 
 def _add_hosts(total: Aggregates, urls: pa.ChunkedArray, outcomes: pa.ChunkedArray) -> None:
-    found = pc.struct_field(pc.extract_regex(pc.ascii_lower(urls), _HOST), "host")
+    found = pc.struct_field(pc.extract_regex(pc.ascii_lower(_texts(urls)), _HOST), "host")
     pairs = pa.table({"host": pc.utf8_slice_codeunits(found, 0, _LONGEST), "outcome": outcomes})
     counted = pairs.group_by(["host", "outcome"], use_threads=False).aggregate([([], "count_all")]).to_pydict()
     for host, outcome, number in zip(counted["host"], counted["outcome"], counted["count_all"], strict=True):
@@ -132,7 +135,7 @@ def _forget_rare_hosts(total: Aggregates) -> None:
 def _repeated(table: pa.Table) -> Iterator[pa.Array]:
     if "duplicate_of" in table.column_names:
         # 16 digits name a row among those of a run, and a million of them are 20 MB
-        ids = pc.utf8_slice_codeunits(_flat(table.column("duplicate_of")).drop_null(), 0, 16)
+        ids = pc.utf8_slice_codeunits(_texts(_flat(table.column("duplicate_of")).drop_null()), 0, 16)
         yield from ids.chunks
 
 
@@ -145,6 +148,10 @@ def _count_groups(total: Aggregates, repeated: list[pa.Array]) -> None:
     table = pa.table({"id": counted.field("values"), "n": counted.field("counts")})
     first = table.sort_by([("n", "descending"), ("id", "ascending")]).slice(0, 10)
     total.biggest = [(row["id"], row["n"] + 1) for row in first.to_pylist()]
+
+
+def _texts(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string())  # a table of few rows may have a column of nothing but nulls, without a type
 
 
 def _short(text: str) -> str:

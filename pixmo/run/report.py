@@ -235,8 +235,8 @@ def _counted_card(title: str, counter: Counter[str], meanings: Mapping[str, str]
     # a card is too narrow for words and a bar beside each other
     has_bar = not meanings and max(len(name) for name, _ in shown) < 16
     rows = [_counted_row(name, n, whole, largest if has_bar else 0, meanings.get(name)) for name, n in shown]
-    heads = ["", ("", "wide"), ("Pictures", "number"), ("Share", "number")]
-    return _card(title, _table([h for h in heads if has_bar or h[1:] != ("wide",)], rows, None))
+    bar_head = [("", "wide")] if has_bar else []
+    return _card(title, _table(["", *bar_head, ("Pictures", "number"), ("Share", "number")], rows, None))
 
 
 def _counted_row(name: str, number: int, whole: int, largest: int, meaning: str | None) -> Html:
