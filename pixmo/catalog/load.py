@@ -1,0 +1,86 @@
+"""The catalog: what is known of published sets before a byte of them was asked for. One TOML file each, beside this module."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from pixmo.errors import UnknownName
+
+MEDIA = ("url", "embedded", "none")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A published set. Figures are for planning: `unverified` names those that nobody has counted, and none is checked against."""
+
+    name: str
+    title: str
+    hub: str
+    splits: Mapping[str, int]  # rows of each split the Hub has
+    licence: str
+    media: str  # `url`: pictures are fetched; `embedded`: they are in the set; `none`: annotations only
+    configs: tuple[str, ...] = ()  # all are read, and a column `config` says which, unless one is chosen
+    url: str | None = None
+    sha256: str | None = None
+    picture: str | None = None
+    pictures: int | None = None  # different pictures
+    picture_bytes: int | None = None  # bytes of one, in the mean
+    download_bytes: int | None = None  # of the set itself, without the pictures its URLs lead to
+    notes: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """Rows of all splits."""
+        return sum(self.splits.values())
+
+    @property
+    def expected_bytes(self) -> int:
+        """Bytes that come over the network for it: the set, and the pictures where they are fetched."""
+        fetched = (self.pictures or 0) * (self.picture_bytes or 0) if self.media == "url" else 0
+        return (self.download_bytes or 0) + fetched
+
+
+def entry(name: str) -> Entry:
+    """The set of a short name. Raises UnknownName."""
+    found = _read().get(name)
+    if found is None or "sets" in found:
+        raise UnknownName("set", name, names())
+    told: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+    return Entry(**told)
+
+
+def names() -> tuple[str, ...]:
+    """The short names of all sets, in the order of the group `pixmo`, then by name."""
+    single = [name for name, told in sorted(_read().items()) if "sets" not in told]
+    first = [name for name in expand("pixmo") if name in single]
+    return (*first, *(name for name in single if name not in first))
+
+
+def group_names() -> tuple[str, ...]:
+    """The names that stand for several sets."""
+    return tuple(name for name, told in sorted(_read().items()) if "sets" in told)
+
+
+def expand(name: str) -> list[str]:
+    """The sets a name stands for: a group's, or the one. Raises UnknownName."""
+    told = _read().get(name)
+    if told is None:
+        raise UnknownName("set", name, [*names(), *group_names()])
+    return list(told["sets"]) if "sets" in told else [name]
+
+
+@functools.cache
+def _read() -> dict[str, dict[str, Any]]:  # Any: TOML values
+    """Every file's content by name."""
+    found = {}
+    for file in files("pixmo.catalog").iterdir():
+        if file.name.endswith(".toml"):
+            name = file.name.removesuffix(".toml")
+            found[name] = {"name": name} | tomllib.loads(file.read_text(encoding="utf-8"))
+    return found
