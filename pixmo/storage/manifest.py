@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixmo.errors import BadFolder
@@ -57,6 +57,8 @@ def load(out: Path) -> Manifest | None:
         if told["format"] != FORMAT:
             raise BadFolder(f"{path}: format {told['format']!r} is not {FORMAT!r}; use the pixmo that wrote it")
         files = tuple(ManifestFile(**f) for f in told["files"])
+        for file in files:
+            _check_inside(path, PurePosixPath(file.path))
         return Manifest(files, told["rows"], told["written"], told["counts"], told["recipe"])
     except (ValueError, KeyError, TypeError) as error:
         raise BadFolder(
@@ -85,3 +87,10 @@ def file_digest(path: Path) -> str:
     """The sha256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_inside(path: Path, named: PurePosixPath) -> None:
+    if named.is_absolute() or ".." in named.parts or not named.parts:
+        raise BadFolder(
+            f"{path}: names the file {str(named)!r} outside its folder; nothing was touched, do not trust it"
+        )

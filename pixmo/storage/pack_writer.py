@@ -33,7 +33,7 @@ class PackWriter:
         self._limit = pack_bytes
         self._number = -1
         self._pack = self._index = -1
-        self._offset = 0
+        self._offset = self._entries = 0
         self._recent: OrderedDict[bytes, Location] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -49,10 +49,11 @@ class PackWriter:
         with disk_errors(self._folder):
             if self._pack < 0 or self._offset + len(data) > self._limit:
                 self._roll()
-            _write_all(self._pack, data)
             where = Location(f"{self._writer}-{self._number}", self._offset, len(data))
-            _write_all(self._index, ENTRY.pack(key, self._offset, len(data)))
+            _write_all(self._pack, data, self._offset)
+            _write_all(self._index, ENTRY.pack(key, self._offset, len(data)), self._entries * ENTRY.size)
         self._offset += len(data)
+        self._entries += 1
         self._recent[key] = where
         if len(self._recent) > _RECENT:
             self._recent.popitem(last=False)
@@ -77,10 +78,15 @@ class PackWriter:
     def _roll(self) -> None:
         self.close()
         self._number += 1
-        self._offset = 0
+        self._offset = self._entries = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self._pack = os.open(self._folder / f"{self._writer}-{self._number}.pack", flags, 0o644)
-        self._index = os.open(self._folder / f"{self._writer}-{self._number}.idx", flags, 0o644)
+        pack = os.open(self._folder / f"{self._writer}-{self._number}.pack", flags, 0o644)
+        try:
+            self._index = os.open(self._folder / f"{self._writer}-{self._number}.idx", flags, 0o644)
+        except OSError:
+            os.close(pack)
+            raise
+        self._pack = pack
 
 
 def sync_all(descriptors: list[int]) -> None:
@@ -92,7 +98,9 @@ def sync_all(descriptors: list[int]) -> None:
             os.close(fd)
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    """Writes at a place, so that what a full disk cut off is overwritten by what comes next."""
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        written = os.pwrite(fd, view, offset)
+        view, offset = view[written:], offset + written

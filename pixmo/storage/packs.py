@@ -2,7 +2,7 @@
 
 `<writer>-<n>.pack` is the bytes of pictures one after the other. `<writer>-<n>.idx` has 48 bytes for each: sha256, offset, length
 (little-endian). Bytes are written before their index entry, so an entry that lies inside its pack is whole; a torn last
-entry or bytes without an entry are ignored. A writer never opens another's files, so nothing needs to be cut.
+entry or bytes without an entry are ignored, as is an index whose pack is gone. A writer never opens another's files, so nothing needs to be cut.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import numpy as np
 from pixmo.ids import Digest
 from pixmo.storage.compact import CompactMap, prefix
 from pixmo.storage.pack_writer import ENTRY, Location
-from pixmo.storage.publish import publish_bytes
+from pixmo.storage.publish import is_temporary, publish_bytes
 
 _OFFSET_BITS = 40  # a location is pack number << 40 | offset: packs up to 1 TiB, 16 million of them
+_LENGTH_BITS = 32  # a size is 32 more bits of the digest << 32 | length: entries are told apart by 96 bits
 
 
 class Packs:
@@ -38,12 +39,15 @@ class Packs:
 
     def note(self, sha256: str, where: Location) -> None:
         """Learns of bytes that a writer has just put."""
-        self._loaded().add(prefix(sha256), self._number(where.pack) << _OFFSET_BITS | where.offset, where.length)
+        place = self._number(where.pack) << _OFFSET_BITS | where.offset
+        self._loaded().add(prefix(sha256), place, _more(sha256) << _LENGTH_BITS | where.length)
 
     def locate(self, sha256: str) -> Location | None:
-        """Where the bytes lie; None when they are not here. Equal prefixes are told apart by the index entry itself."""
-        found = self._loaded().find(prefix(sha256))
-        for place, length in found:
+        """Where the bytes lie; None when they are not here. Of several entries of equal 96 bits, the one that hashes right."""
+        more = _more(sha256)
+        found = [entry for entry in self._loaded().find(prefix(sha256)) if entry[1] >> _LENGTH_BITS == more]
+        for place, size in found:
+            length = size & (1 << _LENGTH_BITS) - 1
             where = Location(self._names[place >> _OFFSET_BITS], place & (1 << _OFFSET_BITS) - 1, length)
             if len(found) == 1 or hashlib.sha256(self.read(where)).hexdigest() == sha256:
                 return where
@@ -61,14 +65,15 @@ class Packs:
     def entries(self, pack: str) -> Iterator[tuple[Digest, int, int]]:
         """(sha256, offset, length) of each entry that lies inside the pack."""
         data = (self.folder / f"{pack}.idx").read_bytes()
-        size = os.path.getsize(self.path(pack))
+        size = self._size(pack)
         for sha, offset, length in ENTRY.iter_unpack(data[: len(data) // ENTRY.size * ENTRY.size]):
             if offset + length <= size:
                 yield Digest(sha.hex()), offset, length
 
     def names(self) -> list[str]:
         """All packs, sorted."""
-        return sorted(p.stem for p in self.folder.glob("*.idx")) if self.folder.is_dir() else []
+        found = self.folder.glob("*.idx") if self.folder.is_dir() else ()
+        return sorted(p.stem for p in found if not is_temporary(p))
 
     def damaged(self) -> Iterator[tuple[str, Digest]]:
         """(pack, sha256) of every entry whose bytes do not hash to its name. Reads everything."""
@@ -78,15 +83,15 @@ class Packs:
                     yield pack, sha
 
     def drop(self, unwanted: set[str]) -> int:
-        """Takes entries out of the indexes and overwrites their bytes with zeros; returns how many there were."""
+        """Overwrites bytes with zeros, then takes their entries out of the indexes; returns how many there were."""
         dropped = 0
         for pack in self.names():
             entries = list(self.entries(pack))
             bad = [e for e in entries if e[0] in unwanted]
             if bad:
                 kept = [ENTRY.pack(bytes.fromhex(s), o, n) for s, o, n in entries if s not in unwanted]
+                self._blank([(o, n) for _, o, n in bad], pack)  # first: while an entry names them they can be found
                 publish_bytes(self.folder / f"{pack}.idx", b"".join(kept))
-                self._blank([(o, n) for _, o, n in bad], pack)
                 dropped += len(bad)
         self.forget_index()
         return dropped
@@ -133,12 +138,25 @@ class Packs:
         keys = rows[:, :8].copy().view(">u8").ravel().astype(np.uint64)
         offsets = rows[:, 32:40].copy().view("<u8").ravel()
         lengths = rows[:, 40:48].copy().view("<u8").ravel()
-        inside = offsets + lengths <= os.path.getsize(self.path(pack))
+        more = rows[:, 8:12].copy().view(">u4").ravel().astype(np.uint64)
+        inside = offsets + lengths <= self._size(pack)
         place = offsets | np.uint64(self._number(pack) << _OFFSET_BITS)
-        self._map.add_many(keys[inside], place[inside], lengths[inside])
+        sizes = lengths | more << np.uint64(_LENGTH_BITS)
+        self._map.add_many(keys[inside], place[inside], sizes[inside])
+
+    def _size(self, pack: str) -> int:
+        try:
+            return os.path.getsize(self.path(pack))
+        except FileNotFoundError:  # killed while both were removed
+            return -1
 
     def _number(self, pack: str) -> int:
         if pack not in self._numbers:
             self._numbers[pack] = len(self._names)
             self._names.append(pack)
         return self._numbers[pack]
+
+
+def _more(sha256: str) -> int:
+    """The 32 bits of a digest behind its prefix."""
+    return int(sha256[16:24], 16)

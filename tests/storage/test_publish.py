@@ -50,9 +50,14 @@ def test_what_was_written_has_the_final_name_afterwards(tmp_path: Path) -> None:
 def test_leaving_by_exception_publishes_nothing(tmp_path: Path) -> None:
     """The old content stays and no temporary file is left behind."""
     publish_bytes(tmp_path / "f", b"old")
-    with pytest.raises(RuntimeError), publishing(tmp_path / "f") as temporary:
-        temporary.write_bytes(b"new")
-        raise RuntimeError
+
+    def fails_in_the_middle() -> None:
+        with publishing(tmp_path / "f") as temporary:
+            temporary.write_bytes(b"new")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails_in_the_middle()
     assert (tmp_path / "f").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["f"]
 
