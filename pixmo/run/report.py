@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pixmo.page.html import Child, Html, foreign, join, page, shortened, tag
 from pixmo.page.numbers import compact, count, duration, share, size
 from pixmo.run.gather import BYTES_EDGES, SIDE_EDGES, Aggregates, is_ours
 from pixmo.storage.export.meanings import may_retry, outcome_meaning
+from pixmo.storage.export.provenance import public_name
 
 _TOP_HOSTS = 30
 _TONES = {
@@ -25,6 +27,9 @@ _VERDICTS = {
     "differs": "other bytes than the list promises",
     "none_expected": "the list promises nothing",
 }
+_SECRET = re.compile("header|token|secret|passw|cookie|credential|proxy")
+_UNTOLD = "set; not shown, for it may hold a secret"
+_FEWEST_BINS = 8
 _KINDS = {"exact": "the same bytes", "near": "looks the same"}
 
 
@@ -78,7 +83,7 @@ def _header(facts: ReportFacts) -> Html:
         tag(
             "p",
             "Pictures of ",
-            foreign(facts.source, 200),
+            foreign(public_name(facts.source), 200),
             f". {line[:1].upper()}{line[1:]}." if line else ".",
             class_="soft",
         ),
@@ -216,7 +221,11 @@ def _bins_card(title: str, column: str, counts: Aggregates, edges: Sequence[floa
     full = [i for i, number in enumerate(bins) if number]
     if not full:
         return None
-    kept = [(_edge(edges[i], unit), bins[i]) for i in range(full[0], full[-1] + 1)]
+    # a lone block is no picture of a distribution: show empty neighbours as well
+    spare = max(0, _FEWEST_BINS - (full[-1] - full[0] + 1))
+    first = max(0, full[0] - spare // 2)
+    last = min(len(edges), max(full[-1] + 1, first + _FEWEST_BINS))
+    kept = [(_edge(edges[i], unit), bins[i]) for i in range(max(0, min(first, last - _FEWEST_BINS)), last)]
     return _card(title, histogram(kept, f"{title} of the pictures", unit))
 
 
@@ -324,7 +333,8 @@ def _settings(facts: ReportFacts) -> Html | None:
 
 
 def _told(values: Mapping[str, object]) -> Html:
-    pairs = [(tag("dt", foreign(k)), tag("dd", foreign(_said(v), 300))) for k, v in values.items()]
+    said = {key: _UNTOLD if value and _SECRET.search(key) else _said(value) for key, value in values.items()}
+    pairs = [(tag("dt", foreign(key)), tag("dd", foreign(value, 300))) for key, value in said.items()]
     return tag("dl", pairs, class_="facts")
 
 

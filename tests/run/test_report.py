@@ -199,6 +199,16 @@ def test_hostile_strings_stay_strings() -> None:
     assert not page.open
 
 
+def test_secrets_and_folders_are_not_told() -> None:
+    """The report lies beside the data and is published with it: no header values, passwords, signed addresses."""
+    settings = {"download": {"headers": ("example.org:Authorization=hunter2",), "per_host": 4, "proxy": None}}
+    source = "https://me:hunter2@example.org/list.parquet?signature=hunter2"
+    markup = report_html(_facts(gather([_table()]), settings=settings, source=source))
+    assert "hunter2" not in markup
+    assert "https://example.org/list.parquet" in markup
+    assert "set; not shown" in markup
+
+
 def test_retry_command_can_be_copied() -> None:
     """It names the outcomes worth retrying, most frequent first, and quotes the folder for the shell."""
     outcomes = {"ok": 5, "timeout": 1, "throttled": 7, "not_found": 9, "dns": 0}

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pixmo.ask import Outcome
 from pixmo.storage.export.card import CardFacts, SplitFacts, card, front_matter, size_category
 from pixmo.storage.export.meanings import OUTCOMES
+from pixmo.storage.export.provenance import public_name
 from pixmo.storage.export.yaml import dump
 from tests.storage.export_rows import SCHEMA
 
@@ -88,6 +89,27 @@ def test_card_says_how_it_was_done(change: dict[str, object], said: str) -> None
     """Settings that change what the pictures are, or whether they may be used, are told in words."""
     assert said in card(dataclasses.replace(FACTS, **change))  # type: ignore[arg-type]
     assert said not in card(FACTS)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("/home/ann/lists/urls.parquet", "urls.parquet"),
+        ("~/urls.csv", "urls.csv"),
+        ("file:///home/ann/urls.csv", "urls.csv"),
+        ("../lists/urls.csv and 3 more", "urls.csv and 3 more"),
+        (r"C:\lists\urls.csv", "urls.csv"),
+        ("s3://bucket/urls.parquet", "s3://bucket/urls.parquet"),
+        ("https://me:secret@example.org/urls.csv?signature=x#y", "https://example.org/urls.csv"),
+        ("allenai/pixmo-cap", "allenai/pixmo-cap"),
+        ("urls.parquet", "urls.parquet"),
+        ("-", "-"),
+    ],
+)
+def test_card_names_the_list_not_the_machine(source: str, told: str) -> None:
+    """Neither folders nor passwords are published, and the same list elsewhere gives the same card."""
+    assert public_name(source) == told
+    assert f"fetched from `{told}`" in card(dataclasses.replace(FACTS, source=source, revision=None))
 
 
 def test_own_pictures_were_not_fetched() -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pixmo.storage.export.features import features, portable_schema
 from pixmo.storage.export.meanings import COLUMNS, outcome_meaning
+from pixmo.storage.export.provenance import public_name
 from pixmo.storage.export.writers import data_glob
 from pixmo.storage.export.yaml import dump
 
@@ -36,7 +37,7 @@ class CardFacts:
     """What the card says; filled by the run. Mappings are written in the order given."""
 
     name: str
-    source: str  # as the user named it
+    source: str  # as the user named it; told without what is this machine's own
     splits: tuple[SplitFacts, ...]
     schema: pa.Schema
     image_columns: Collection[str] = ("image",)
@@ -128,8 +129,8 @@ def _about(facts: CardFacts) -> str:
         [(_code(s.name), f"{s.rows:,}", f"{s.files:,}", f"{s.bytes:,}") for s in facts.splits],
     )
     came = "fetched" if facts.was_fetched else "taken"
-    source = _code(facts.source) + revision
-    return f"{rows:,} rows of image–text data, {came} from {source} with pixmo.{pictures}\n\n{table}\n"
+    source = _code(public_name(facts.source)) + revision
+    return f"{rows:,} rows of image–text data, {came} from {source} with pixmo.{pictures}\n\n{table}"
 
 
 def _counts(facts: CardFacts) -> str:

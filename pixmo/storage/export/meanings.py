@@ -76,6 +76,13 @@ COLUMNS: dict[str, str] = {
     "duplicate_kind": "`exact` (the same bytes) or `near` (looks the same)",
     "is_duplicate": "repeats the picture of another row",
     "outcome": "how the row's picture was obtained, all checks considered",
+    "ok": "outcome is `ok`",
+    "resized_format": "file format of the resized copy",
+    "resized_width": "its width in pixels",
+    "resized_height": "its height in pixels",
+    "resized_sha256": "its sha256",
+    "resized_bytes": "its size in bytes",
+    "in_other_split": "the same picture stands in another split; the row's own split is as assigned",
 }
 
 
