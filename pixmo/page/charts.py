@@ -45,7 +45,7 @@ def share_bar(parts: Sequence[Part], whole: float, title: str | None = None) -> 
 
 def histogram(bins: Sequence[tuple[str, int]], title: str, unit: str) -> Html:
     """Upright bars, one per bin: (label of its lower edge, count). Every label that fits is written."""
-    top = ticks(max((count for _, count in bins), default=0))
+    top = ticks(max((count for _, count in bins), default=0), whole=True)
     slot = (WIDTH - _LEFT - _RIGHT) / max(len(bins), 1)
     every = max(1, -(-len(bins) * 30 // (WIDTH - _LEFT - _RIGHT)))  # a label needs some 30 units
     bars = []

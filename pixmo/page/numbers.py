@@ -52,13 +52,14 @@ def duration(seconds: float) -> str:
     return f"{whole}{_GAP}s"
 
 
-def ticks(top: float, wanted: int = 4) -> list[float]:
-    """Round numbers from 0 to at least `top`, about as many as wanted."""
+def ticks(top: float, wanted: int = 4, whole: bool = False) -> list[float]:
+    """Round numbers from 0 to at least `top`, about as many as wanted; `whole` for what is counted."""
     if top <= 0 or not math.isfinite(top):
         return [0.0, 1.0]
-    rough = top / wanted
+    rough = max(top / wanted, 1.0) if whole else top / wanted
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * 0.999)
+    round_ones = (1, 2, 5, 10) if whole and power == 1 else (1, 2, 2.5, 5, 10)
+    step = next(power * m for m in round_ones if power * m >= rough * 0.999)
     return [step * i for i in range(math.ceil(top / step - 1e-9) + 1)]
 
 

@@ -180,7 +180,9 @@ def _hosts(facts: ReportFacts) -> Html | None:
     top = sorted(((host, c.total()) for host, c in hosts.items()), key=_by_count)[:_TOP_HOSTS]
     rows = [_host_row(host, hosts[host], number) for host, number in top]
     shown, whole = sum(n for _, n in top), facts.counts.pictures
-    note = f"{count(len(hosts))} hosts; the {len(top)} largest, shown here, hold {share(shown, whole)} of the pictures."
+    note = f"{count(len(hosts))} {_plural(len(hosts), 'host', 'hosts')}."
+    if len(hosts) > len(top):
+        note = f"{note[:-1]}; the {len(top)} largest, shown here, hold {share(shown, whole)} of the pictures."
     if facts.counts.hosts_forgotten:
         note = f"More than {note} Rare hosts were not counted one by one."
     heads = ("Host, and most of what did not come", ("", "wide"), ("Pictures", "number"), ("Obtained", "number"))

@@ -58,6 +58,12 @@ def test_count() -> None:
     assert count(1234567) == "1,234,567"
 
 
+@given(st.integers(1, 10**9))
+def test_ticks_of_counts_are_whole(top: int) -> None:
+    """Half a picture is no number of pictures."""
+    assert all(tick == int(tick) for tick in ticks(top, whole=True))
+
+
 @given(st.floats(1e-6, 1e12), st.integers(2, 6))
 def test_ticks_reach_the_top_in_even_steps(top: float, wanted: int) -> None:
     """From 0 to at least the top, not many more than wanted, evenly."""
