@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,10 +21,10 @@ from numpy.typing import NDArray
 
 from pixmo.storage.compact import CompactMap, prefix
 from pixmo.storage.journal_writer import Line, encode
-from pixmo.storage.publish import disk_errors, publish_bytes
+from pixmo.storage.publish import disk_errors, is_temporary, publishing
 
 _HEAD = b'{"key":"'
-_SYNCED = b'{"synced":'
+_SYNCED = re.compile(rb'\{"synced":(\d{1,18})\}\n')
 _BLOCK = 1 << 26
 REOPENED = "reopened.jsonl"
 
@@ -41,8 +42,7 @@ class Journal:
         self._files: list[Path] = []
         self._fds: list[int] = []
         self._map: CompactMap | None = None
-        opened = folder / REOPENED
-        self.reopened = {line["key"] for line in read_lines(opened)} if opened.is_file() else set()
+        self.reopened = self._read_reopened()
 
     def __repr__(self) -> str:
         return f"Journal({self.folder}, {'not read' if self._map is None else f'{len(self._map)} lines'})"
@@ -55,13 +55,14 @@ class Journal:
         best: Line | None = None
         for file, offset in self._lines().find(prefix(key)):
             line = self._line(file, offset)
-            if line["key"] == key and (best is None or _rank(line) > _rank(best)):
+            if line is not None and line["key"] == key and (best is None or _rank(line) > _rank(best)):
                 best = line
         return best
 
     def note(self, line: Line, path: Path, offset: int) -> None:
         """Learns of a line that a writer has just appended."""
-        self._lines().add(prefix(line["key"]), self._number(path), offset)
+        if self._map is not None:  # else it is read with all others
+            self._map.add(prefix(line["key"]), self._number(path), offset)
 
     def lines(self) -> Iterator[Line]:
         """Every whole line of every file, unordered between files."""
@@ -73,15 +74,26 @@ class Journal:
         """Passes every line through `change` (None drops it) and publishes the files anew. The caller holds the store."""
         self._lines()
         for path in self._files:
-            out = [encode(new) for line in read_lines(path) if (new := change(line)) is not None]
-            data = b"".join(out)
-            publish_bytes(path, data + b'{"synced":%d}\n' % len(data))
+            with publishing(path) as temporary, temporary.open("wb") as file:
+                for line in read_lines(path):
+                    changed = change(line)
+                    if changed is not None:
+                        file.write(encode(changed))
+                file.write(b'{"synced":%d}\n' % file.tell())
+        self.close()
+        self.reopened = self._read_reopened()
 
     def close(self) -> None:
-        """Closes the files."""
+        """Closes the files; they are read anew when next asked."""
         for fd in self._fds:
             os.close(fd)
         self._fds.clear()
+        self._files.clear()
+        self._map = None
+
+    def _read_reopened(self) -> set[str]:
+        path = self.folder / REOPENED
+        return {line["key"] for line in read_lines(path)} if path.is_file() else set()
 
     def _number(self, path: Path) -> int:
         if path not in self._files:
@@ -89,34 +101,40 @@ class Journal:
             self._fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         return self._files.index(path)
 
-    def _line(self, file: int, offset: int) -> Line:
+    def _line(self, file: int, offset: int) -> Line | None:
+        """The line at a place; None where a power cut left a hole in it."""
         size = 1024
         while True:
             data = os.pread(self._fds[file], size, offset)
             end = data.find(b"\n")
             if end >= 0 or len(data) < size:
-                line: Line = json.loads(data[: end if end >= 0 else None])
-                return line
+                with suppress(ValueError):
+                    line: Line = json.loads(data[: end if end >= 0 else None])
+                    return line
+                return None
             size *= 8
 
     def _lines(self) -> CompactMap:
         if self._map is None:
             self._map = CompactMap()
-            for path in sorted(self.folder.glob("*.jsonl")) if self.folder.is_dir() else []:
+            paths = sorted(self.folder.glob("*.jsonl")) if self.folder.is_dir() else []
+            paths = [p for p in paths if not is_temporary(p)]
+            for path in paths:
                 self._read(path, self._map)
+            for path in paths:
+                if path.name != REOPENED:
+                    self._distrust(path, _after_last_sync(path))
         return self._map
 
     def _read(self, path: Path, lines: CompactMap) -> None:
         number = self._number(path)
         for start, keys, offsets in _blocks(path):
             lines.add_many(keys, np.full(len(keys), number, np.uint64), offsets + np.uint64(start))
-        if path.name != REOPENED:
-            self._distrust(path, _after_last_sync(path))
 
     def _distrust(self, path: Path, start: int) -> None:
-        """Lines after the last sync whose bytes are not whole become open questions of the next round."""
+        """Lines after the last sync whose bytes are not whole become open questions of the next round, once."""
         for line in read_lines(path, start):
-            if not line.get("open") and not self._is_whole(line):
+            if not line.get("open") and self.get(line["key"]) == line and not self._is_whole(line):
                 self.void(line)
 
     def void(self, line: Line, why: str = "bytes not whole") -> None:
@@ -128,7 +146,10 @@ class Journal:
         path = self.folder / REOPENED
         with disk_errors(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as file:
+            with path.open("ab+") as file:
+                end = file.seek(0, os.SEEK_END)
+                if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
+                    file.write(b"\n")  # a line that was torn stays alone
                 for key, rnd in questions:
                     line: Line = {"key": key, "round": rnd, "open": True, "why": why}
                     offset = file.tell()
@@ -161,13 +182,16 @@ def read_lines_at(path: Path, start: int = 0) -> Iterator[tuple[int, Line]]:
 def _blocks(path: Path) -> Iterable[tuple[int, NDArray[np.uint64], NDArray[np.uint64]]]:
     """(start of block, key prefixes, offsets in block) of the answer lines, found without parsing them."""
     with path.open("rb") as file:
-        start = 0
+        start, size = 0, _BLOCK
         while True:
-            data = file.read(_BLOCK)
+            data = file.read(size)
             end = data.rfind(b"\n") + 1
-            if not end:
+            if not end and len(data) < size:
                 return
             file.seek(start + end)
+            size = _BLOCK if end else size * 2  # a line, or a hole, longer than a block
+            if not end:
+                continue
             yield (start, *_scan(data[:end]))
             start += end
 
@@ -177,6 +201,8 @@ def _scan(data: bytes) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     ends = np.flatnonzero(raw == ord("\n"))
     starts = np.concatenate([[0], ends[:-1] + 1])
     starts = starts[ends - starts > len(_HEAD) + 64]  # checkpoints are shorter
+    heads = raw[starts[:, None] + np.arange(len(_HEAD))]
+    starts = starts[(heads == np.frombuffer(_HEAD, np.uint8)).all(axis=1)]  # else what a power cut left
     digits = raw[starts[:, None] + (len(_HEAD) + np.arange(16))].astype(np.uint64)
     nibbles = np.where(digits >= ord("a"), digits - np.uint64(ord("a") - 10), digits - np.uint64(ord("0")))
     shifts = np.uint64(4) * np.arange(15, -1, -1, dtype=np.uint64)
@@ -194,8 +220,7 @@ def _after_last_sync(path: Path) -> int:
             at -= step
             file.seek(at)
             tail = file.read(step) + tail[:64]
-            found = tail.rfind(_SYNCED)
-            end = tail.find(b"}\n", found)
-            if found >= 0 and end > found:
-                return int(tail[found + len(_SYNCED) : end])
+            found = _SYNCED.findall(tail)
+            if found:
+                return int(found[-1])
     return 0
