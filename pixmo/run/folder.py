@@ -110,8 +110,8 @@ def working_on(out: Path, store: Path | None = None) -> Iterator[tuple[Folder, S
         if store_path != folder.hidden.resolve():
             stack.enter_context(locked(store_path, "the store"))
         folder.note_store(store_path)
-        for part in (out / "data", folder.hidden / "columns", folder.hidden / "published"):
-            sweep(part)
+        sweep(out)
+        sweep(store_path)
         opened = Store(store_path, PublishedPictures(out).get)
         stack.callback(opened.close)
         yield folder, opened
