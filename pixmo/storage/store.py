@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -14,7 +14,7 @@ from pixmo.storage.journal import Journal
 from pixmo.storage.journal_writer import JournalWriter, Line, encode
 from pixmo.storage.pack_writer import Location, PackWriter
 from pixmo.storage.packs import Packs
-from pixmo.storage.publish import disk_errors
+from pixmo.storage.publish import publish_bytes
 
 TOMBSTONES = "tombstones.txt"
 
@@ -61,17 +61,19 @@ class Store:
         return sha
 
     def answer(self, key: Digest, rnd: int, data: bytes, origin: str) -> Line:
-        """Journals bytes at hand as the answer to a question."""
+        """Journals bytes at hand as the answer to a question; `forgotten` when they were taken down."""
+        sha = digest(data)
+        buried = sha in self.tombstones
+        outcome = Outcome.FORGOTTEN if buried else Outcome.OK
+        line: Line = {"key": key, "round": rnd, "outcome": str(outcome), "detail": origin}
         packs, journal = self._files()
-        where = packs.put(data)
-        line: Line = {
-            "key": key, "round": rnd, "outcome": str(Outcome.OK), "detail": origin, "sha256": digest(data),
-            "pack": where.pack, "offset": where.offset, "size": where.length,
-        }  # fmt: skip
+        if not buried:
+            where = packs.put(data, bytes.fromhex(sha))
+            line |= {"sha256": sha, "pack": where.pack, "offset": where.offset, "size": where.length}
+            self.packs.note(sha, where)
         offset = journal.size
         journal.write(encode(line))
         self.journal.note(line, journal.path, offset)
-        self.packs.note(line["sha256"], where)
         return line
 
     @property
@@ -84,13 +86,8 @@ class Store:
 
     def bury(self, digests: set[str]) -> None:
         """Adds tombstones."""
-        path = self.folder / TOMBSTONES
-        with disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a") as file:
-                file.writelines(f"{d}\n" for d in sorted(digests - self.tombstones))
-                file.flush()
-                os.fsync(file.fileno())
+        text = "".join(f"{d}\n" for d in sorted(digests | self.tombstones))
+        publish_bytes(self.folder / TOMBSTONES, text.encode())
         self._tombstones = None
 
     def is_buried(self, url: str) -> bool:
@@ -121,8 +118,7 @@ class Store:
         sha = line.get("sha256")
         if sha is None:
             return True
-        try:
-            data = self.packs.read(Location(line["pack"], line["offset"], line["size"]))
-            return bool(digest(data) == sha)
-        except OSError:
-            return False
+        with suppress(OSError):  # the pack is gone: `clean` took it, or it never reached the disk
+            if digest(self.packs.read(Location(line["pack"], line["offset"], line["size"]))) == sha:
+                return True
+        return self._fallback(sha) is not None
