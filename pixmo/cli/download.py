@@ -11,6 +11,7 @@ import click
 from pixmo.catalog.load import entry, group_names, names
 from pixmo.cli.carry_out import carry_out
 from pixmo.cli.effort import effort_options, home
+from pixmo.cli.lean import spare_pandas
 from pixmo.cli.places import Places, places
 from pixmo.cli.road import HEAD, INPUT, known_settings, road
 from pixmo.cli.road_options import given, input_options, out_option, output_options, stage_options
@@ -44,6 +45,7 @@ def command(
     if not paths or paths[0] in group_names():
         return download_group(paths[1:], out, settings, values)
     where = places(paths, out)
+    spare_pandas(where.sources)
     recipe = recipe_for(where, settings)
     return carry_out(recipe, where, values)
 

@@ -10,6 +10,7 @@ import click
 
 from pixmo.cli.carry_out import carry_out
 from pixmo.cli.effort import effort_options
+from pixmo.cli.lean import spare_pandas
 from pixmo.cli.places import Places
 from pixmo.cli.road import name_of
 from pixmo.run.recipe import load_recipe
@@ -39,5 +40,6 @@ def command(
         loaded = replace(loaded, input=source)
     if limit is not None:
         loaded = replace(loaded, source=loaded.source | {"limit": limit})
+    spare_pandas([loaded.input or ""])
     where = out or out_given
     return carry_out(loaded, Places((), where or Path(name_of(loaded.name)), where is None), values)

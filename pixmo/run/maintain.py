@@ -23,7 +23,9 @@ from pixmo.run.recipe import Recipe
 from pixmo.run.runner import Works, shards_of
 from pixmo.run.shard import Shard
 from pixmo.run.world import http_key
-from pixmo.storage import manifest
+from pixmo.storage.manifest import NAME as MANIFEST
+from pixmo.storage.manifest import differences
+from pixmo.storage.manifest import load as load_manifest
 from pixmo.storage.sidecar import SideFile, SideFiles, is_whole, read
 from pixmo.storage.store import Store
 
@@ -84,7 +86,7 @@ def status(out: Path) -> Status:
     """Counts by outcome, host and format, from the side files alone; works while a run is at work."""
     folder = Folder(out)
     plan = folder.plan()
-    told = manifest.load(out)
+    told = load_manifest(out)
     outcomes, formats, hosts, done = Counter[str](), Counter[str](), dict[str, Counter[str]](), 0
     for facts in _finished(plan, folder.side_files()):
         verdicts = facts["outcome"] or facts["fetch_outcome"]
@@ -265,11 +267,11 @@ def _host(url: str | None) -> str:
 
 
 def _problems(folder: Folder, store: Store) -> Iterator[Problem]:
-    told = manifest.load(folder.out)
+    told = load_manifest(folder.out)
     if told is None:
-        yield Problem(manifest.NAME, "missing: the run was not finished")
+        yield Problem(MANIFEST, "missing: the run was not finished")
     else:
-        yield from (Problem(path, what) for path, what in manifest.differences(folder.out, told))
+        yield from (Problem(path, what) for path, what in differences(folder.out, told))
     for side in folder.side_files():
         if not is_whole(side):
             yield Problem(side.path.relative_to(folder.out).as_posix(), "content differs from its name")
@@ -354,8 +356,8 @@ def _publishable_packs(folder: Folder, store: Store) -> list[Path]:
     """The packs whose pictures all stand in verified published files; none when the store is shared."""
     if store.folder != folder.hidden.resolve():
         raise BadSetting(f"{folder.out}: its store {store.folder} may serve other folders too; packs were left alone")
-    told = manifest.load(folder.out)
-    if told is None or any(True for _ in manifest.differences(folder.out, told)):
+    told = load_manifest(folder.out)
+    if told is None or any(True for _ in differences(folder.out, told)):
         raise BadSetting(f"{folder.out}: is not whole; run `pixmo verify --repair` before dropping packs")
     from pixmo.storage.published import PublishedPictures
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from pixmo import errors
 from pixmo.engines.http.site import site_of
+from pixmo.errors import BadFolder, NoSpace, PixmoError
 from pixmo.run.ownership import owner_of
 from pixmo.storage.journal import read_lines_at
 from pixmo.storage.journal_writer import Line
 from pixmo.storage.store import Store
 
+_REASONS = {"NoSpace": NoSpace, "BadFolder": BadFolder}
 _MAX_DEATHS = 5  # in a row, without one answer in between
 MALLOC = {
     # glibc gives memory of a picture's size back to the system and faults it in again, 17 pages each time: keep it (a fifth
@@ -187,7 +188,7 @@ class _Owner:
             self._owners.ask(Question(moved["key"], moved["round"], moved["url"], tuple(moved["hops"])))
         else:
             told = json.loads(rest)
-            self._owners.fail(getattr(errors, told["kind"])(told["message"]))
+            self._owners.fail(_REASONS.get(told["kind"], PixmoError)(told["message"]))
 
     def _deliver(self, line: Line, offset: int) -> None:
         if self._outstanding.pop(line["key"], None) is not None:

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pixmo.ids import digest
-from pixmo.storage import manifest
 from pixmo.storage.compact import CompactMap, prefix
+from pixmo.storage.manifest import load as load_manifest
 
 SHA = "fetched_sha256"
 
@@ -41,7 +41,7 @@ class PublishedPictures:
     def _index(self) -> CompactMap:
         if self._map is None:
             self._map = CompactMap()
-            told = manifest.load(self._out)
+            told = load_manifest(self._out)
             for file in told.files if told else ():
                 path = self._out / file.path
                 if path.suffix == ".parquet" and path.is_file():
