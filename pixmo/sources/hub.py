@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import datasets
 import huggingface_hub
 import pyarrow as pa
+from datasets.data_files import EmptyDatasetError
 from huggingface_hub import errors as hub_errors
 
 from pixmo.errors import BadSource, UnknownName
@@ -150,6 +151,7 @@ _TOLD: Sequence[tuple[type[BaseException], str]] = (
     (hub_errors.RevisionNotFoundError, "has no revision {revision!r}"),
     (hub_errors.OfflineModeIsEnabled, "the Hub may not be asked: HF_HUB_OFFLINE is set"),
     (datasets.exceptions.DatasetNotFoundError, "no such data set on the Hub, or it cannot be reached"),
+    (EmptyDatasetError, "holds no files that `datasets` can read"),
     (datasets.exceptions.DataFilesNotFoundError, "holds no files that `datasets` can read"),
 )
 

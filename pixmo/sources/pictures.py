@@ -68,7 +68,10 @@ class FolderSource:
             )
         self.name = str(folder)
         self._folder = folder
-        self._found = list(_pictures(folder))
+        try:
+            self._found = list(_pictures(folder))
+        except OSError as error:
+            raise BadSource(f"{error.filename or folder}: cannot be read: {error.strerror}") from error
         if not self._found:
             raise BadSource(f"{folder}: holds no pictures ({' '.join(sorted(SUFFIXES)[:6])} …)")
         self._metadata: dict[str, dict[str, Fields]] = {}
@@ -187,6 +190,8 @@ def _walk(folder: Path, top: Path | None = None) -> Iterator[Path]:
                 yield from _walk(path, top)
         elif path.is_file():
             yield path
+        elif path.is_symlink() and path.suffix.lower() in SUFFIXES:
+            raise BadSource(f"{path}: is a broken link; remove it or bring the picture")
 
 
 def _stamp(path: Path) -> tuple[int, int]:
