@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -11,7 +12,8 @@ def spare_pandas(sources: Iterable[str]) -> None:
     """Keeps pyarrow from importing pandas in this process, which is ours, when all sources are local files.
 
     pyarrow imports pandas, where it is installed, the first time it is given a Python value: a quarter second of CPU and
-    30 MB that nothing on the road uses. It looks once. Sets of the Hub are read by `datasets`, which may need the two together.
+    30 MB that nothing on the road uses. It looks once, and again when something like `to_pandas` cannot do without. Sets of
+    the Hub are read by `datasets`, which knows both.
     """
     if "pandas" in sys.modules or not all(source == "-" or Path(source).is_file() for source in sources):
         return
@@ -19,6 +21,7 @@ def spare_pandas(sources: Iterable[str]) -> None:
     try:
         import pyarrow
 
-        pyarrow.scalar(0)
+        with suppress(AttributeError, ImportError):  # how it finds out depends on its version
+            pyarrow.scalar(0)
     finally:
         del sys.modules["pandas"]
