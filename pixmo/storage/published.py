@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from pixmo.ids import digest
 from pixmo.storage.compact import CompactMap, prefix
 from pixmo.storage.manifest import load as load_manifest
 
-SHA = "fetched_sha256"
+SHAS = ("pixmo_resized_sha256", "resized_sha256", "pixmo_fetched_sha256", "fetched_sha256")
+"""Columns that may hold the digests of the published bytes, likeliest first; where the source's name is the same, ours is longer."""
 
 
 class PublishedPictures:
@@ -22,13 +24,22 @@ class PublishedPictures:
         self._out = out
         self._files: list[Path] = []
         self._map: CompactMap | None = None
+        self._shown: CompactMap | None = None
+        self._held: tuple[Path, int, pa.ChunkedArray] | None = None  # the row group read last: neighbours come next
 
     def __repr__(self) -> str:
         return f"PublishedPictures({self._out}, {'not read' if self._map is None else f'{len(self._map)} pictures'})"
 
     def has(self, sha256: str) -> bool:
-        """Whether a published row shows this picture."""
-        return bool(self._index().find(prefix(sha256)))
+        """Whether a published row shows exactly these bytes. The first question reads and hashes every picture."""
+        if self._shown is None:
+            self._shown = CompactMap()
+            self._index()
+            for path in self._files:
+                for data in _pictures_of(path):
+                    sha = digest(data)
+                    self._shown.add(prefix(sha), prefix(sha[16:]), 0)
+        return (prefix(sha256[16:]), 0) in self._shown.find(prefix(sha256))
 
     def get(self, sha256: str) -> bytes | None:
         """The picture's bytes; None when no published row has exactly these."""
@@ -50,27 +61,45 @@ class PublishedPictures:
 
     def _add(self, path: Path, found: CompactMap) -> None:
         schema = pq.read_schema(path)
-        if SHA not in schema.names or not _picture(schema) or schema.field(SHA).type != pa.string():
+        name = next((n for n in SHAS if n in schema.names), None)
+        if name is None or not _picture(schema) or schema.field(name).type != pa.string():
             return
-        shas = pq.read_table(path, columns=[SHA], partitioning=None).column(SHA).to_pylist()
+        shas = pq.read_table(path, columns=[name], partitioning=None).column(name).to_pylist()
         rows = [i for i, s in enumerate(shas) if s]
         keys = np.array([prefix(shas[i]) for i in rows], np.uint64)
         found.add_many(keys, np.full(len(rows), len(self._files), np.uint64), np.array(rows, np.uint64))
         self._files.append(path)
 
     def _read(self, path: Path, row: int) -> bytes | None:
-        with pq.ParquetFile(path) as file:
-            name = _picture(file.schema_arrow)
-            for group in range(file.num_row_groups):
-                rows = file.metadata.row_group(group).num_rows
-                if row < rows:
-                    value = file.read_row_group(group, columns=[name]).column(name)[row].as_py()
-                    return None if value is None else bytes(value["bytes"])
-                row -= rows
-        return None
+        held = self._held
+        if held is None or held[0] != path or not 0 <= row - held[1] < len(held[2]):
+            held = self._held = (path, *_row_group_of(path, row))
+        value = held[2][row - held[1]].as_py()
+        return None if value is None or value["bytes"] is None else bytes(value["bytes"])
+
+
+def _row_group_of(path: Path, row: int) -> tuple[int, pa.ChunkedArray]:
+    """The pictures of the row group a row stands in, and its first row."""
+    start = 0
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            if row < start + rows:
+                name = _picture(file.schema_arrow)
+                return start, file.read_row_group(group, columns=[name]).column(name)
+            start += rows
+    raise IndexError(f"{path} has no row {row}")
+
+
+def _pictures_of(path: Path) -> Iterator[bytes]:
+    with pq.ParquetFile(path) as file:
+        name = _picture(file.schema_arrow)
+        for batch in file.iter_batches(256, columns=[name]):
+            values = batch.column(name).field("bytes")
+            yield from (v.as_py() for v in values if v.is_valid)
 
 
 def _picture(schema: pa.Schema) -> str | None:
     return next(
-        (n for n in ("image", "pixmo_image") if n in schema.names and pa.types.is_struct(schema.field(n).type)), None
+        (n for n in ("pixmo_image", "image") if n in schema.names and pa.types.is_struct(schema.field(n).type)), None
     )
