@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -36,7 +37,7 @@ def test_how_a_table_was_cut_does_not_matter(cuts: list[int], tmp_path_factory: 
         n=list(range(300)), s=[f"{i % 7}" * (i % 50) for i in range(300)], x=[[i] * (i % 3) for i in range(300)]
     )
     bounds = [0, *sorted(cuts), 300]
-    pieces = pa.concat_tables([whole.slice(a, b - a) for a, b in zip(bounds[:-1], bounds[1:], strict=True)])
+    pieces = pa.concat_tables([whole.slice(a, b - a) for a, b in pairwise(bounds)])
     folder = tmp_path_factory.mktemp("sides")
     assert SideFiles(folder).write("s", 0, MADE_OF, pieces).is_ == SideFiles(folder).write("s", 0, MADE_OF, whole).is_
 
