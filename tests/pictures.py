@@ -24,11 +24,11 @@ def photo(seed: int = 0, size: tuple[int, int] = (320, 240), detail: float = 0.0
     for band in range(3):
         plane = np.full((height, width), float(rng.uniform(80, 170)))
         for _ in range(6):
-            fy, fx, phase = rng.uniform(0.3, 4, 2).tolist() + [rng.uniform(0, 6.28)]
+            fy, fx, phase = [*rng.uniform(0.3, 4, 2).tolist(), rng.uniform(0, 6.28)]
             plane += rng.uniform(8, 28) * np.sin(6.28 * (fy * y + fx * x) + phase)
         planes[..., band] = plane
     for _ in range(4):
-        cy, cx, radius = rng.uniform(0, 1, 2).tolist() + [rng.uniform(0.05, 0.3)]
+        cy, cx, radius = [*rng.uniform(0, 1, 2).tolist(), rng.uniform(0.05, 0.3)]
         planes[(y - cy) ** 2 + (x - cx) ** 2 < radius**2] += rng.uniform(-70, 70, 3)
     planes += rng.normal(0, 1, planes.shape) * 60 * detail
     return Image.fromarray(np.clip(planes, 0, 255).astype(np.uint8))
