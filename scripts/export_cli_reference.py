@@ -47,7 +47,11 @@ def main(argv: list[str]) -> int:
 
 def cli_page() -> str:
     """The page of commands."""
-    parts = [HEAD, "# Commands\n", "\n".join(f"- [`pixmo {verb}`](#pixmo-{verb}): {does}" for verb, does in VERBS.items())]
+    parts = [
+        HEAD,
+        "# Commands\n",
+        "\n".join(f"- [`pixmo {verb}`](#pixmo-{verb}): {does}" for verb, does in VERBS.items()),
+    ]
     parts += ["\n## Exit codes\n", CODES]
     parts += [part for verb in VERBS for part in command_section(verb)]
     return "\n".join(parts).rstrip() + "\n"
@@ -74,8 +78,7 @@ def option_row(command: click.Command, option: click.Option) -> str:
     names += "".join(f" / `{name}`" for name in option.secondary_opts)
     value = "" if option.is_flag else f" `{option.metavar or option.type.name.upper()}`"
     many = " May be given more than once." if option.multiple else ""
-    shown = f"  [default: {option.show_default}]" if isinstance(option.show_default, str) else ""
-    return f"| {names}{value} | {cell((option.help or '') + many + shown)} |"
+    return f"| {names}{value} | {cell((option.help or '') + many)} |"
 
 
 def stages_page() -> str:

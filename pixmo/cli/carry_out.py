@@ -10,6 +10,7 @@ import click
 from pixmo.cli.effort import effort_of
 from pixmo.cli.places import Places
 from pixmo.cli.printing import finished
+from pixmo.engines.http.settings import HttpSettings
 from pixmo.run.job import run_recipe
 from pixmo.run.recipe import Recipe
 
@@ -20,6 +21,7 @@ def carry_out(recipe: Recipe, where: Places, values: Mapping[str, Any]) -> int: 
         print(recipe.to_toml(), end="")
         return 0
     effort = effort_of(values, where.out)
+    check_settings(recipe)
     if values["dry_run"]:
         from pixmo.cli.estimate import print_dry_run
 
@@ -27,3 +29,10 @@ def carry_out(recipe: Recipe, where: Places, values: Mapping[str, Any]) -> int: 
     if where.derived and not values["quiet"]:
         click.echo(f"writing into {where.out}", err=True)
     return finished(run_recipe(recipe, where.out, effort), values["as_json"])
+
+
+def check_settings(recipe: Recipe) -> None:
+    """What the fetcher would refuse, refused before its processes start. Raises BadSetting."""
+    download = recipe.find("download")
+    if download is not None:
+        HttpSettings(**download.http_settings(1))

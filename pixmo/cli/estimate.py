@@ -93,7 +93,7 @@ def lines(need: Need, hours: dict[str, float]) -> list[str]:
 def told_hours(hours: float) -> str:
     """A duration with as much precision as a guess deserves."""
     if hours < 1 / 60:
-        return "< 1 min"
+        return "a minute"
     return f"{hours * 60:.0f} min" if hours < 1.5 else f"{hours:.1f} h" if hours < 10 else f"{hours:.0f} h"
 
 

@@ -68,7 +68,7 @@ AMOUNT = Number(float)
 
 def told_size(size: int) -> str:
     """A size as one would type it: 32MiB, 500MB, else the plain number."""
-    for unit in ("TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "kB"):
+    for unit in ("TiB", "TB", "GiB", "GB", "MiB", "MB", "KiB", "kB"):
         whole, rest = divmod(size, UNITS[unit[:-1].lower()])
         if whole and not rest:
             return f"{whole}{unit}"

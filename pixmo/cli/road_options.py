@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from pixmo.cli.options import SIZE, Command, settings_options, told_size
+from pixmo.cli.options import COUNT, SIZE, Command, settings_options, told_size
 from pixmo.run.recipe import FORMATS, Recipe, load_stage
 
 SPELLED = {
@@ -53,10 +53,10 @@ def output_options(command: Command) -> Command:
                 "--keep-other-splits", is_flag=True, help="Keep training rows whose picture is also held out."
             ),
             click.option(
-                "--format", show_default=Recipe.format, metavar="FORMAT", help=f"One of {', '.join(FORMATS)}."
+                "--format", metavar="FORMAT", help=f"One of {', '.join(FORMATS)}.  [default: {Recipe.format}]"
             ),
             click.option(
-                "--shard-size", type=SIZE, show_default=told_size(Recipe.shard_size), help="Size of one file."
+                "--shard-size", type=SIZE, help=f"Size of one file.  [default: {told_size(Recipe.shard_size)}]"
             ),
         ]
     ):
@@ -70,7 +70,7 @@ def input_options(command: Command) -> Command:
         [
             click.option("--url-column", metavar="NAME", help="Column with the URL, where it is not plain which."),
             click.option("--sha256-column", metavar="NAME", help="Column with the digest the list expects."),
-            click.option("--limit", type=click.IntRange(min=1), help="Read only so many rows."),
+            click.option("--limit", type=COUNT, help="Read only so many rows."),
             click.option("--config", metavar="NAME", help="Configuration of a Hub data set."),
             click.option(
                 "--hub-split", "split", metavar="NAME", help="Split of a Hub data set to read; all when not given."

@@ -11,6 +11,7 @@ import click
 from pixmo.cli.carry_out import carry_out
 from pixmo.cli.effort import effort_options
 from pixmo.cli.lean import spare_pandas
+from pixmo.cli.options import COUNT
 from pixmo.cli.places import Places
 from pixmo.cli.road import name_of
 from pixmo.run.recipe import load_recipe
@@ -20,7 +21,7 @@ from pixmo.run.recipe import load_recipe
 @click.argument("recipe", type=click.Path(path_type=Path))
 @click.argument("out_given", metavar="[OUT]", type=click.Path(path_type=Path), required=False)
 @click.option("--input", "source", metavar="SOURCE", help="Read this instead of the recipe's input.")
-@click.option("--limit", type=click.IntRange(min=1), help="Read only so many rows.")
+@click.option("--limit", type=COUNT, help="Read only so many rows.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to write into; by default the recipe's name."
 )

@@ -11,6 +11,8 @@ from pixmo.cli.arguments import json_option, out_argument
 from pixmo.cli.printing import outcome_rows, table, told
 from pixmo.run.maintain import Status, status
 
+SHOWN = 4  # outcomes told of one host
+
 
 @click.command()
 @out_argument
@@ -35,5 +37,7 @@ def lines(found: Status) -> Iterator[str]:
 
 
 def told_counts(counts: dict[str, int]) -> str:
-    """Counts in one line: ok 12, not_found 3."""
-    return ", ".join(f"{name} {n:,}" for name, n in counts.items())
+    """Counts in one line, the largest first: ok 12, not_found 3, 4 otherwise."""
+    shown = [f"{name} {n:,}" for name, n in list(counts.items())[:SHOWN]]
+    rest = sum(list(counts.values())[SHOWN:])
+    return ", ".join([*shown, f"{rest:,} otherwise"] if rest else shown)
