@@ -270,7 +270,8 @@ def _publish(
             numbers = np.zeros(table.num_rows, np.uint8) if of_row is None else of_row[start : start + table.num_rows]
             table = table.add_column(0, SPLIT, pa.array([names[n] for n in numbers.tolist()], pa.string()))
         table = table.add_column(0, ROW_ID, pa.array(row_ids, pa.string()))
-        made_of = digest_of({"ids": row_ids, "split": table.column(SPLIT).to_pylist()})
+        named = [[f.name, str(f.type)] for f in table.schema]  # ids speak of values alone
+        made_of = digest_of({"ids": row_ids, "split": table.column(SPLIT).to_pylist(), "columns": named})
         side = side_files.find(STAGE, made_of) or side_files.write(STAGE, number, made_of, table.combine_chunks())
         yield PlannedShard(
             number, table.num_rows, side.made_of, side.is_, dict(Counter(table.column(SPLIT).to_pylist()))

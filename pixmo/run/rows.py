@@ -21,7 +21,7 @@ _DIGEST = 16
 
 def row_digests(batch: pa.RecordBatch) -> list[bytes]:
     """16 bytes per row, from all its columns."""
-    spelled = [_spelled(batch.column(i)) for i in range(batch.num_columns)]
+    spelled = [part for i in range(batch.num_columns) for part in _spelled(batch.column(i))]
     joined = (
         pc.binary_join_element_wise(*spelled, pa.scalar("\x1f", pa.large_string()))
         if spelled
@@ -100,18 +100,32 @@ def prefixes_of(digests: list[bytes]) -> NDArray[np.uint64]:
     return np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)[:, 0].copy()
 
 
-def _spelled(column: pa.Array) -> pa.Array:
-    """A column as text that tells null from every value."""
+def _spelled(column: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """A column as lengths and texts: where a value ends is certain whatever stands in it, and null is no value."""
+    text = _text(column)
+    lengths = pc.binary_length(text).cast(pa.large_string())
+    return pc.fill_null(lengths, "-"), pc.fill_null(text, "")
+
+
+def _text(column: pa.Array) -> pa.Array:
     kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        column, kind = column.storage, kind.storage_type
     if pa.types.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        text = pa.array(
-            [json.dumps(v, default=_plain, ensure_ascii=True) for v in column.to_pylist()], pa.large_string()
-        )
-    else:
-        text = column.cast(pa.large_string())
-    return pc.fill_null(text, "\x00null")
+    if pa.types.is_timestamp(kind) and kind.tz:
+        column = column.view(pa.int64())  # the text needs a time zone database, which not every machine has
+    if any(is_kind(kind) for is_kind in _PLAIN):
+        return column.cast(pa.large_string())
+    told = [None if v is None else json.dumps(v, default=_plain, ensure_ascii=True) for v in column.to_pylist()]
+    return pa.array(told, pa.large_string())
+
+
+_PLAIN = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_integer, pa.types.is_floating,
+    pa.types.is_boolean, pa.types.is_decimal, pa.types.is_date, pa.types.is_time, pa.types.is_timestamp,
+    pa.types.is_duration, pa.types.is_null,
+)  # fmt: skip
 
 
 def _plain(value: object) -> str:
