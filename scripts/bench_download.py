@@ -72,7 +72,7 @@ class Bench:
         base = self._host.https if road == "https" else self._host.http
         return contender.argv(
             python=sys.executable, i2d=self._i2d, urls=str(self._urls(base, count)), out=str(self._home / "out"),
-            base=base, count=str(count), bench=str(HERE), n_proc=str(self._options.n_proc),
+            base=base, count=str(count), bench=str(HERE),
         )  # fmt: skip
 
     def _urls(self, base: str, count: int) -> Path:
@@ -187,7 +187,6 @@ def options_of(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--host-pictures", type=int, default=12_800, help="pictures of a run of the road `hosts` (12800)"
     )
-    parser.add_argument("--n-proc", type=int, default=1, help="pixmo's --n-proc (1: there is one host)")
     parser.add_argument("--img2dataset", type=Path, metavar="PYTHON", help="a python that has img2dataset 1.47.0")
     parser.add_argument("--limit-s", type=float, default=600, help="seconds after which a run is killed (600)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything measured there")

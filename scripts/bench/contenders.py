@@ -73,8 +73,8 @@ def work_of(pictures: Iterator[bytes]) -> Work:
 
 PIXMO = (
     "{python} -m pixmo download {urls} {out} --allow-host 127.0.0.1 --requests-per-s 0 --concurrency 64 --per-host 64 "
-    "--n-proc {n_proc} --format parquet"
-)
+    "--format parquet"
+)  # one host has one owner: --n-proc beyond 1 is for the processes that decode
 # Shards of 1,000, so that both of its processes have work; EXIF is not read (its default), as here nobody reads it.
 IMG2DATASET = (
     "{i2d} --url_list {urls} --output_folder {out} --output_format webdataset --processes_count 2 --thread_count 64 "
@@ -82,8 +82,8 @@ IMG2DATASET = (
     "--extract_exif False --compute_hash sha256 --enable_wandb False"
 )
 img2dataset = Contender("img2dataset", IMG2DATASET, "2 × 64 threads, a connection per picture", in_tars)
-pixmo_plain = Contender("pixmo, no decode", PIXMO + " --no-decode", "64, kept alive", in_parquet)
-pixmo_default = Contender("pixmo, default", PIXMO, "64, kept alive", in_parquet)
+pixmo_plain = Contender("pixmo, no decode", PIXMO + " --n-proc 1 --no-decode", "64, kept alive", in_parquet)
+pixmo_default = Contender("pixmo, default", PIXMO + " --n-proc 2", "64, kept alive", in_parquet)
 bare = Contender("bare loop", "{python} {bench}/bare_loop.py {base} {count} 64", "64, kept alive", said)
 bare_decode = Contender(
     "bare loop + decode", "{python} {bench}/bare_decode.py {base} {count} 64", "64, kept alive", said
