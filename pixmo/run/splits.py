@@ -35,7 +35,7 @@ def parse_splits(texts: tuple[str, ...]) -> tuple[Split, ...]:
             if not name.isidentifier() or name == TRAIN:
                 raise ValueError
             split = Split(name, None, float(size[:-1]) / 100) if size.endswith("%") else Split(name, int(size), None)
-            if not (0 < (split.share or 0.5) < 1) or (split.groups is not None and split.groups < 1):
+            if not (split.groups is None or split.groups > 0) or not (split.share is None or 0 < split.share < 1):
                 raise ValueError
         except ValueError:
             raise BadSetting(f"split {text!r} is not NAME=COUNT or NAME=PERCENT%, as in validation=2048") from None
