@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -38,7 +39,8 @@ _TIERS = (
 """Names by which a URL column is preferred, case aside; columns of other names come last."""
 
 _DIGESTS = ("image_sha256", "image_sha256s", "sha256", "sha256s", "sha", "checksum")
-_SURE = ("image_url", "url", "image_urls", "urls")  # believed even when no value is a URL: then each row says bad_url
+_SURE = ("image_url", "url", "image_urls", "urls")
+"""Names believed with one URL among the values; and with none when no other column will do: then each row says bad_url."""
 _LIKE_URL = re.compile(r"\s*https?://[^/\s]", re.IGNORECASE)
 _LIKE_DIGEST = re.compile(r"\s*[0-9a-f]{64}\s*", re.IGNORECASE)
 
@@ -78,7 +80,9 @@ def find_columns(
 
 def _find_url(source: Source, schema: pa.Schema, sample: pa.Table) -> str | None:
     looks: list[str] = [
-        n for n in sample.column_names if _is_urls(schema.field(n).type) and _share(sample.column(n), _LIKE_URL) > SHARE
+        n
+        for n in sample.column_names
+        if _is_urls(schema.field(n).type) and _share(sample.column(n), _LIKE_URL) > (0 if n.lower() in _SURE else SHARE)
     ]
     for tier in _TIERS:
         found = [n for n in looks if n.lower() in tier]
@@ -106,13 +110,25 @@ def _find_digest(schema: pa.Schema, sample: pa.Table, many: bool) -> str | None:
 
 
 def _find_picture(source: Source, schema: pa.Schema) -> str | None:
-    found: list[str] = [f.name for f in schema if is_picture(f.type)]
+    other = _other_media(schema)
+    found: list[str] = [f.name for f in schema if is_picture(f.type) and f.name not in other]
     named = [n for n in found if n.lower() in ("image", "picture", "img")]
     if len(found) > 1 and len(named) != 1:
         raise BadSource(
             f"{source.name}: has several columns of pictures ({', '.join(found)}); keep one, or call the one meant `image`"
         )
     return next(iter(named or found), None)
+
+
+def _other_media(schema: pa.Schema) -> set[str]:
+    """Columns that `datasets` calls something else than a picture: sound and video are stored in the same struct."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {
+            name for name, told in features.items() if isinstance(told, dict) and told.get("_type", "Image") != "Image"
+        }
+    except (KeyError, ValueError, TypeError, AttributeError):  # no such metadata, or somebody else's
+        return set()
 
 
 def is_picture(kind: pa.DataType) -> bool:

@@ -57,6 +57,9 @@ class FileSource:
                 with reading(reader.place):
                     found.append((reader.place.name, reader.schema(), isinstance(reader, JsonReader)))
             self._schema = unified(found)
+            for name in self._schema.names:
+                if self._schema.names.count(name) > 1:
+                    raise BadSource(f"{self.name}: two columns are called {name!r}; rename one")
         return labelled(self._schema, self.splits)
 
     def identity(self) -> dict[str, Any]:

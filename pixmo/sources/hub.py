@@ -12,7 +12,7 @@ import pyarrow as pa
 from datasets.data_files import EmptyDatasetError
 from huggingface_hub import errors as hub_errors
 
-from pixmo.errors import BadSource, UnknownName
+from pixmo.errors import BadSource, PixmoError, UnknownName
 from pixmo.sources.place import one_line
 from pixmo.sources.reader import sliced
 from pixmo.sources.schemas import fitted, unified
@@ -47,7 +47,6 @@ class HubSource:
 
     def __init__(self, wanted: Wanted, expected: Expected | None = None) -> None:
         self.name = wanted.repo
-        self.expected = expected
         with _at_the_border(wanted):
             told = huggingface_hub.HfApi().dataset_info(wanted.repo, revision=wanted.revision)
             self._sha: str = told.sha or wanted.revision or "main"
@@ -56,6 +55,7 @@ class HubSource:
             self._pieces = [p for c in self._configs for p in _pieces(wanted, c, self._sha)]
         found = tuple(dict.fromkeys(piece.split for piece in self._pieces))
         self.splits = () if found == ("train",) else found
+        self.expected = _expected(self._pieces, expected)
         self._wanted = wanted
         self._schema: pa.Schema | None = None
 
@@ -139,6 +139,14 @@ def _batches(rows: Any, batch_rows: int) -> Iterator[pa.RecordBatch]:  # Any: a 
             yield from sliced(batch, batch_rows)
 
 
+def _expected(pieces: Sequence[_Piece], known: Expected | None) -> Expected | None:
+    """What the catalog knows, with the rows the set itself tells of, where its card does."""
+    told = [(piece.rows.info.splits or {}).get(piece.split) for piece in pieces]
+    if not told or any(t is None or not t.num_examples for t in told):
+        return known
+    return (known or Expected())._replace(rows=sum(t.num_examples for t in told if t is not None))
+
+
 def _licence(told: Any) -> str | None:  # Any: a DatasetInfo
     """The licence of this very revision: sets have changed theirs."""
     licence = (told.card_data or {}).get("license") if told.card_data is not None else None
@@ -147,7 +155,10 @@ def _licence(told: Any) -> str | None:  # Any: a DatasetInfo
 
 _TOLD: Sequence[tuple[type[BaseException], str]] = (
     (hub_errors.GatedRepoError, "is gated: accept its terms on the Hub, then set HF_TOKEN"),
-    (hub_errors.RepositoryNotFoundError, "no such data set on the Hub (for a private one set HF_TOKEN)"),
+    (
+        hub_errors.RepositoryNotFoundError,
+        "no such data set on the Hub, and no such file here (for a private set, set HF_TOKEN)",
+    ),
     (hub_errors.RevisionNotFoundError, "has no revision {revision!r}"),
     (hub_errors.OfflineModeIsEnabled, "the Hub may not be asked: HF_HUB_OFFLINE is set"),
     (datasets.exceptions.DatasetNotFoundError, "no such data set on the Hub, or it cannot be reached"),
@@ -161,7 +172,7 @@ def _at_the_border(wanted: Wanted) -> Iterator[None]:
     """Turns what the Hub's clients raise into a BadSource."""
     try:
         yield
-    except (BadSource, UnknownName):
+    except (PixmoError, AssertionError, AttributeError, NameError):  # ours, and bugs
         raise
     except Exception as error:  # the border to two libraries and the network under them
         known = next((text for kind, text in _TOLD if isinstance(error, kind)), None)

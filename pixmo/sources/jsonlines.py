@@ -114,7 +114,7 @@ def _array_blocks(stream: pa.NativeFile, name: str) -> Iterator[Block]:
     text = io.TextIOWrapper(stream, "utf-8-sig")
     decoder, held, at, line = json.JSONDecoder(), text.read(BLOCK_BYTES).lstrip(), 1, 1
     out: list[str] = []
-    size, first, ended = 0, 1, False
+    size, first = 0, 1
     while True:
         at = _next_value(held, at)
         if held[at : at + 1] == "]":
@@ -123,11 +123,14 @@ def _array_blocks(stream: pa.NativeFile, name: str) -> Iterator[Block]:
             if at >= len(held):
                 raise json.JSONDecodeError("the array is not closed", held, at)
             value, end = decoder.raw_decode(held, at)
-            if end == len(held) and not ended:
+            if end == len(held):
                 raise json.JSONDecodeError("may go on", held, at)
         except json.JSONDecodeError as error:
             line += held.count("\n", 0, at)
-            more = "" if ended or len(held) - at > MAX_LINE_BYTES else text.read(BLOCK_BYTES)
+            left = (
+                len(held) - at
+            )  # read as much again: an object of many blocks is parsed a few times, not once per block
+            more = "" if left > MAX_LINE_BYTES else text.read(max(BLOCK_BYTES, left))
             if not more:
                 line += held.count("\n", at, error.pos)
                 raise BadSource(f"{name}:{line}: is not a JSON array of objects: {error.msg}") from None

@@ -64,7 +64,14 @@ def _hub(repo: str, known: Entry | None, config: str | None, split: str | None, 
     from pixmo.sources.hub import HubSource, Wanted  # `datasets` takes a second to import
 
     configs = (config,) if config else (known.configs or None) if known else None
-    expected = None if known is None else Expected(known.rows, known.pictures, known.picture_bytes)
+    whole = config is None and split is None
+    expected = None
+    if known is not None:
+        expected = (
+            Expected(known.rows, known.pictures, known.picture_bytes)
+            if whole
+            else Expected(None, None, known.picture_bytes)
+        )
     return HubSource(Wanted(repo, configs, split, revision), expected)
 
 

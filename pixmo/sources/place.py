@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import shutil
 import sys
@@ -14,7 +15,7 @@ from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
 
-from pixmo.errors import BadSource
+from pixmo.errors import BadSource, NoSpace, PixmoError
 
 HEAD_BYTES = 2**16
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -89,16 +90,15 @@ class RemotePlace:
 
 
 class StdinPlace:
-    """Standard input, copied to an unnamed temporary file at first use: a list is read more than once."""
+    """Standard input, or another pipe: copied to a temporary file at first use, since a list is read more than once."""
 
-    name = "standard input"
-
-    def __init__(self, stream: BinaryIO | None = None) -> None:
+    def __init__(self, stream: BinaryIO | None = None, name: str = "standard input") -> None:
+        self.name = name
         self._stream = stream
         self._copy: BinaryIO | None = None
 
     def __repr__(self) -> str:
-        return "StdinPlace()"
+        return f"StdinPlace({self.name!r})"
 
     def open(self) -> pa.NativeFile:
         """The copy, from its beginning."""
@@ -114,8 +114,15 @@ class StdinPlace:
 def spooled(stream: Any) -> BinaryIO:  # Any: whatever has read()
     """A temporary file that holds what the stream has left; gone when closed or forgotten. $TMPDIR says where."""
     copy = tempfile.NamedTemporaryFile(prefix="pixmo-")  # noqa: SIM115  # lives as long as whoever reads it
-    shutil.copyfileobj(stream, copy, 2**20)
-    copy.flush()
+    try:
+        shutil.copyfileobj(stream, copy, 2**20)
+        copy.flush()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise NoSpace(
+            f"{tempfile.gettempdir()}: no space for a copy of the list; set TMPDIR to a larger disk"
+        ) from error
     copy.seek(0)
     return cast(BinaryIO, copy)  # a wrapper in all but name a BinaryIO
 
@@ -155,7 +162,7 @@ def reading(place: Place) -> Iterator[None]:
     """Turns what goes wrong while a file is read into a BadSource that names it."""
     try:
         yield
-    except BadSource:
+    except PixmoError:
         raise
     except FileNotFoundError as error:
         raise BadSource(f"{place.name}: no such file") from error

@@ -12,7 +12,7 @@ from pixmo.sources.place import Place
 BATCH_BYTES = 64 * 2**20
 """No batch holds much more than this, however many rows are asked for: pictures may lie in them."""
 
-BLOCK_BYTES = 8 * 2**20
+BLOCK_BYTES = 2**20
 """Text formats are parsed in blocks of this size."""
 
 

@@ -84,8 +84,10 @@ def resolve(spec: str) -> list[Part] | HubName | SetName:
 
 
 def _local(path: Path) -> list[Part]:
-    if not path.is_dir():
+    if path.is_file():
         return [Part(LocalPlace(path))]
+    if not path.is_dir():  # a named pipe, or the shell's <(…)
+        return [Part(StdinPlace(path.open("rb"), str(path)))]
     saved = list(_saved_to_disk(path))
     if saved:
         return saved
@@ -109,13 +111,15 @@ def _of_one_kind(name: str, files: list[Any]) -> list[Any]:  # Any: paths, or ad
     return files
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files in it and below, sorted, without those whose name begins with `.` or `_`."""
+def _walk(folder: Path, above: tuple[Path, ...] = ()) -> Iterator[Path]:
+    """Files in it and below, sorted, without those whose name begins with `.` or `_`; links that lead back up are not followed."""
+    above = (*above, folder.resolve())
     for path in sorted(folder.iterdir()):
         if path.name.startswith((".", "_")):
             continue
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
+        if path.is_dir():
+            if path.resolve() not in above:
+                yield from _walk(path, above)
         elif path.is_file():
             yield path
 
@@ -174,7 +178,9 @@ def _remote_files(filesystem: Any, path: str, shown: str) -> list[tuple[str, str
         files = sorted(f for f in filesystem.glob(path) if filesystem.isfile(f))
         if not files:
             raise BadSource(f"{shown}: no file matches")
-    elif filesystem.isdir(path) and not (suffix_kind(path) and filesystem.isfile(path)):
+    elif not shown.startswith(("http://", "https://")) and filesystem.isdir(
+        path
+    ):  # to HTTP, every page with links is a folder
         below = sorted(filesystem.find(path))
         hidden = [f for f in below if any(p[:1] in "._" for p in f[len(path) :].strip("/").split("/"))]
         files = [f for f in below if f not in hidden and suffix_kind(f) and f.rpartition("/")[2] not in _BESIDE]

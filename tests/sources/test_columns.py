@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pyarrow as pa
 import pytest
 
@@ -38,6 +40,7 @@ def found(tmp_path, columns, **given):
         ({"image": PICTURE, "id": ["1", "2", "3"]}, Columns(None, None, None, "image")),
         ({"image": PICTURE, "image_url": URLS, "sha256": SHAS}, Columns("image_url", None, "sha256", "image")),
         ({"url": pa.array(URLS).dictionary_encode()}, Columns("url", None, None, None)),
+        ({"url": ["x", "y", "https://a.org/1"], "homepage": URLS}, Columns("url", None, None, None)),
         ({"url": ["nothing", "good", "here"]}, Columns("url", None, None, None)),
     ],
 )
@@ -58,6 +61,18 @@ def test_given_columns_are_taken(tmp_path):
     assert found(tmp_path, columns, url_column="other", sha256_column="digest") == Columns(
         "other", None, "digest", None
     )
+
+
+def test_sound_is_no_picture(tmp_path):
+    """Where `datasets` says that a struct of bytes and path holds sound, it is not taken for a picture."""
+    features = {"info": {"features": {"audio": {"_type": "Audio"}, "image": {"_type": "Image"}}}}
+    table = pa.table({"audio": PICTURE, "image": PICTURE}).replace_schema_metadata(
+        {"huggingface": json.dumps(features)}
+    )
+    assert open_source(write(tmp_path / "a.parquet", parquet(table)))[1].picture == "image"
+    path = write(tmp_path / "b.parquet", parquet(table.drop_columns(["image"])))
+    with pytest.raises(BadSource, match="no column holds URLs or pictures"):
+        open_source(path)
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,12 @@ def test_files_that_do_not_agree_are_told(tmp_path):
     assert f"{c}: has no column 'caption', which {a} has" in message([c, a])
 
 
+def test_columns_of_one_name_are_told(tmp_path):
+    """Parquet may hold two columns of one name; which is meant cannot be known."""
+    table = pa.Table.from_arrays([pa.array(["http://a.org/1"])] * 2, names=["url", "url"])
+    assert "two columns are called 'url'" in message(write(tmp_path / "a.parquet", parquet(table)))
+
+
 def test_a_folder_of_several_kinds_is_told(tmp_path):
     """What is meant is asked, with the kinds and a glob to write."""
     write(tmp_path / "lists" / "a.parquet", parquet(TABLE))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import shlex
 import subprocess
 import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from pixmo.errors import BadSource
 from pixmo.sources.open import Columns, open_source
 from tests.sources.lists import FORMATS, PACKED, ROWS, TABLE, arrow_stream, csv, jsonl, parquet, rows, write
 
@@ -221,6 +226,56 @@ def test_any_fsspec_address_is_read():
     assert rows(open_source("memory://lists/*.parquet")[0]) == ROWS
     assert rows(open_source("memory://lists/a.parquet")[0]) == ROWS[:10]
     assert rows(open_source("memory://more/c.csv.zst")[0]) == ROWS
+
+
+def test_a_list_is_read_from_the_web(tmp_path):
+    """A list behind http, compressed, through fsspec; a page that is not there is told."""
+    write(tmp_path / "list.csv.gz", PACKED[".gz"](csv(TABLE)))
+    handler = functools.partial(_Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        try:
+            assert rows(open_source(f"{url}/list.csv.gz")[0]) == ROWS
+            with pytest.raises(BadSource, match=r"list\.txt: no such file"):
+                open_source(f"{url}/list.txt")
+        finally:
+            server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_pipe_with_a_name_is_read(tmp_path):
+    """What a shell writes for <(command) can be read once only: it is copied."""
+    code = "import sys; from pixmo.sources.open import open_source; s, _ = open_source(sys.argv[1]); print(sum(len(b) for b in s.batches()))"
+    path = write(tmp_path / "list.csv", csv(TABLE))
+    shell = f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} <(cat {shlex.quote(path)})"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr) == (b"20\n", b"")
+
+
+def test_folders_of_lists_may_hold_links(tmp_path):
+    """A link to a folder elsewhere is read, one that leads back up is not."""
+    write(tmp_path / "elsewhere" / "b.csv", csv(TABLE.slice(10)))
+    write(tmp_path / "lists" / "a.csv", csv(TABLE.slice(0, 10)))
+    (tmp_path / "lists" / "more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "lists" / "up").symlink_to(tmp_path / "lists")
+    assert rows(open_source(str(tmp_path / "lists"))[0]) == ROWS
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "json"])
+def test_a_row_of_megabytes_is_read(tmp_path, kind):
+    """A field longer than many blocks, between short ones."""
+    told = [
+        {"url": "https://a.org/1", "text": "x"},
+        {"url": "https://a.org/2", "text": "é" * 5_000_000},
+        {"url": "https://a.org/3", "text": "z"},
+    ]
+    source, _ = open_source(write(tmp_path / f"list.{kind}", FORMATS[kind](pa.Table.from_pylist(told))))
+    assert [(r["url"], len(r["text"])) for r in rows(source)] == [(t["url"], len(t["text"])) for t in told]
 
 
 def test_limit_stops_reading(tmp_path):

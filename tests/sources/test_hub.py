@@ -15,6 +15,8 @@ import pytest
 from tests.hub import Hub
 from tests.sources.lists import ROWS, TABLE, csv, parquet
 
+pytestmark = pytest.mark.slow  # `datasets` takes seconds to begin
+
 READ = """
 import base64, json, sys
 from pixmo.errors import PixmoError
@@ -77,8 +79,10 @@ def _docs(config: str) -> bytes:
 
 
 def _docs_card() -> bytes:
+    split = "\n  splits:\n  - name: train\n    num_bytes: 9\n    num_examples: 3\n"
+    info = "dataset_info:\n" + "".join(f"- config_name: {c}{split}" for c in _DOCS)
     configs = "".join(f"- config_name: {c}\n  data_files:\n  - split: train\n    path: {c}/train-*\n" for c in _DOCS)
-    return f"---\nlicense: odc-by\nconfigs:\n{configs}---\n".encode()
+    return f"---\nlicense: odc-by\nconfigs:\n{configs}{info}---\n".encode()
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +162,12 @@ def test_embedded_pictures_are_not_decoded(told):
     assert told["charts"]["types"]["questions"] == "struct<question: list<item: string>>"
 
 
+def test_rows_are_expected_as_the_card_counts_them(told):
+    """What the set says of the config that is read; what the catalog says of the whole set is not said of a part."""
+    assert told["charts"]["expected"] == [3, None, 215_000]
+    assert told["docs"]["expected"] == [12, 255_249, 215_000]
+
+
 def test_all_configs_of_docs_are_read(told):
     """The four configs one after the other, told by the column `config`; one alone has no such column."""
     assert [r["config"] for r in told["docs"]["rows"]] == [c for c in _DOCS for _ in range(3)]
@@ -179,7 +189,7 @@ def test_what_the_hub_does_not_have_is_told(read):
         )
     ]
     expected = [
-        "BadSource: me/missing: no such data set on the Hub (for a private one set HF_TOKEN)",
+        "BadSource: me/missing: no such data set on the Hub, and no such file here (for a private set, set HF_TOKEN)",
         "BadSource: me/csv: has no revision 'v9'",
         "UnknownName: me/splits default: no split named 'valid'; did you mean 'validation'?",
         "BadSource: allenai/pixmo-docs: has the configs charts, diagrams, tables, other; say which with --config",
