@@ -111,43 +111,51 @@ class JsonReader:
 
 def _array_blocks(stream: pa.NativeFile, name: str) -> Iterator[Block]:
     """The objects of an array, cut out as they were written, in blocks."""
-    text = io.TextIOWrapper(stream, "utf-8-sig")
-    decoder, held, at, line = json.JSONDecoder(), text.read(BLOCK_BYTES).lstrip(), 1, 1
     out: list[str] = []
-    size, first = 0, 1
+    size = first = 0
+    for line, text in _objects(stream, name):
+        first = first if out else line
+        out.append(text)
+        size += len(text)
+        if size >= BLOCK_BYTES:
+            yield first, "\n".join(out).encode()
+            out, size = [], 0
+    if out:
+        yield first, "\n".join(out).encode()
+
+
+def _objects(stream: pa.NativeFile, name: str) -> Iterator[tuple[int, str]]:
+    """(line, text) of each object of an array, which is never held whole. Raises BadSource with the line at fault."""
+    text = io.TextIOWrapper(stream, "utf-8-sig")
+    decoder, held = json.JSONDecoder(), text.read(BLOCK_BYTES)
+    at, line = held.index("[") + 1, 1 + held.count("\n", 0, held.index("["))
     while True:
-        at = _next_value(held, at)
+        value = _next_value(held, at)
+        line, at = line + held.count("\n", at, value), value
         if held[at : at + 1] == "]":
-            break
+            return
         try:
             if at >= len(held):
                 raise json.JSONDecodeError("the array is not closed", held, at)
-            value, end = decoder.raw_decode(held, at)
+            found, end = decoder.raw_decode(held, at)
             if end == len(held):
-                raise json.JSONDecodeError("may go on", held, at)
+                raise json.JSONDecodeError("the array is not closed", held, at)
         except json.JSONDecodeError as error:
-            line += held.count("\n", 0, at)
-            left = (
-                len(held) - at
-            )  # read as much again: an object of many blocks is parsed a few times, not once per block
-            more = "" if left > MAX_LINE_BYTES else text.read(max(BLOCK_BYTES, left))
+            more = _more(text, len(held) - at)
             if not more:
                 line += held.count("\n", at, error.pos)
                 raise BadSource(f"{name}:{line}: is not a JSON array of objects: {error.msg}") from None
             held, at = held[at:] + more, 0
             continue
-        if not isinstance(value, dict):
-            line += held.count("\n", 0, at)
+        if not isinstance(found, dict):
             raise BadSource(f"{name}:{line}: holds {one_line(held[at:end], 40)}, not an object {{…}}")
-        out.append(held[at:end])
-        size += end - at
-        at = end
-        if size >= BLOCK_BYTES:
-            yield first, "\n".join(out).encode()
-            first, size = line + held.count("\n", 0, at), 0
-            out.clear()
-    if out:
-        yield first, "\n".join(out).encode()
+        yield line, held[at:end]
+        line, at = line + held.count("\n", at, end), end
+
+
+def _more(text: io.TextIOWrapper, left: int) -> str:
+    """As much again as is left: an object of many blocks is parsed a few times, not once per block."""
+    return "" if left > MAX_LINE_BYTES else text.read(max(BLOCK_BYTES, left))
 
 
 def _next_value(text: str, at: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import shlex
 import subprocess
 import sys
@@ -124,6 +125,15 @@ def test_json_types_hold_over_many_blocks(tmp_path, monkeypatch, kind):
     ]
     source, _ = open_source(write(tmp_path / f"list.{kind}", FORMATS[kind](pa.Table.from_pylist(told))))
     assert rows(source) == told
+
+
+def test_a_json_array_of_many_blocks_keeps_every_object(tmp_path, monkeypatch):
+    """Objects that lie across blocks, with brackets and quotes in their texts, one line or many, are cut where they end."""
+    monkeypatch.setattr("pixmo.sources.jsonlines.BLOCK_BYTES", 50)
+    told = [{"url": f"https://a.org/{i}", "text": '}], {"[é\\' * (i % 7), "in": [{"a": i}]} for i in range(60)]
+    for indent in (None, 2):
+        path = write(tmp_path / f"{indent}.json", "\n " + json.dumps(told, indent=indent, ensure_ascii=False) + "\n")
+        assert rows(open_source(path)[0]) == told
 
 
 def test_csv_types_hold_for_the_last_row(tmp_path, monkeypatch):
