@@ -121,6 +121,7 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
         )
     fresh = Plan(fresh.source, _plain(identity), fresh.roles, fresh.splits, fresh.shards, fresh.facts)
     fresh.publish(folder.plan_path)
+    release_memory()
     return fresh
 
 
@@ -136,6 +137,13 @@ def open_input(recipe: Recipe) -> Any:  # Any: (Source, Columns) of pixmo.source
         recipe.input, url_column=recipe.url_column, sha256_column=recipe.sha256_column,
         **{k: v for k, v in recipe.source.items() if k != "pictures"},
     )  # fmt: skip
+
+
+def release_memory() -> None:
+    """Gives back what Arrow keeps of a list that was read, before the long part of a run begins."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
 
 
 def _open_reuse(path: Path | None) -> Reuse | None:

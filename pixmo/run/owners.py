@@ -17,7 +17,7 @@ from pixmo.engines.http.site import site_of
 from pixmo.errors import BadFolder, NoSpace, PixmoError
 from pixmo.run.ownership import owner_of
 from pixmo.storage.journal import read_lines_at
-from pixmo.storage.journal_writer import Line
+from pixmo.storage.journal_writer import Line, encode
 from pixmo.storage.store import Store
 
 _REASONS = {"NoSpace": NoSpace, "BadFolder": BadFolder}
@@ -40,11 +40,11 @@ class Question(NamedTuple):
 
 
 class Owners:
-    """`on_answer(line, journal file, offset)` is called once per question."""
+    """`on_answer(line, the line as bytes, journal file, offset)` is called once per question."""
 
     def __init__(
         self, count: int, settings: dict[str, Any], store: Store, min_free_bytes: int,
-        on_answer: Callable[[Line, Path, int], None],
+        on_answer: Callable[[Line, bytes, Path, int], None],
     ) -> None:  # fmt: skip
         self._settings = settings
         self._store = store
@@ -89,9 +89,9 @@ class Owners:
         """Where an owner journals."""
         return self._store.folder / "journal" / f"{writer}.jsonl"
 
-    def answered(self, line: Line, path: Path, offset: int) -> None:
+    def answered(self, line: Line, raw: bytes, path: Path, offset: int) -> None:
         """Passes an answer on."""
-        self._on_answer(line, path, offset)
+        self._on_answer(line, raw, path, offset)
 
     def fail(self, error: Exception) -> None:
         """Ends the run with this error."""
@@ -181,7 +181,7 @@ class _Owner:
         if kind == b"A":
             offset, _, line = rest.partition(b" ")
             self._deaths = 0
-            self._deliver(json.loads(line), int(offset))
+            self._deliver(json.loads(line), line, int(offset))
         elif kind == b"M":
             moved = json.loads(rest)
             self._outstanding.pop(moved["key"], None)
@@ -190,9 +190,9 @@ class _Owner:
             told = json.loads(rest)
             self._owners.fail(_REASONS.get(told["kind"], PixmoError)(told["message"]))
 
-    def _deliver(self, line: Line, offset: int) -> None:
+    def _deliver(self, line: Line, raw: bytes, offset: int) -> None:
         if self._outstanding.pop(line["key"], None) is not None:
-            self._owners.answered(line, self._journal, offset)
+            self._owners.answered(line, raw, self._journal, offset)
 
     def _recover(self) -> None:
         """The owner died: take the answers it wrote but did not deliver; the rest is asked again in its next life."""
@@ -205,7 +205,7 @@ class _Owner:
             for offset, line in read_lines_at(self._journal):
                 question = self._outstanding.get(line["key"])
                 if question and question.round == line["round"]:
-                    self._deliver(line, offset)
+                    self._deliver(line, encode(line), offset)
 
 
 def cpu_count() -> int:

@@ -205,7 +205,7 @@ class _FirstPass:
         self._roles = roles
         self._wants_keys = wants_keys
         self._progress = progress
-        self._prefixes: list[NDArray[np.uint64]] = []
+        self._prefixes = scratch / "prefixes"  # a file: ten million in memory twice would be too much
         self._keys: list[NDArray[np.uint64]] = []
         self._rows_of_keys: list[NDArray[np.int64]] = []
         self.rows = 0
@@ -213,12 +213,13 @@ class _FirstPass:
 
     def read(self, batches: Iterator[pa.RecordBatch]) -> None:
         for table, digests in shards(batches, SHARD_ROWS):
+            with self._prefixes.open("ab") as file:
+                prefixes_of(digests).tofile(file)
             path = self._scratch / f"{len(self.files)}.arrow"
             table = table.append_column("\x00digest", pa.array(digests, pa.binary(16)))
             with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
             self.files.append(path)
-            self._prefixes.append(prefixes_of(digests))
             if self._wants_keys:
                 self._note_keys(table)
             self.rows += table.num_rows
@@ -233,9 +234,7 @@ class _FirstPass:
             path.unlink()
 
     def row_ids(self) -> RowIds:
-        prefixes = np.concatenate(self._prefixes)
-        self._prefixes.clear()
-        return RowIds(repeats(prefixes))
+        return RowIds(repeats(np.fromfile(self._prefixes, np.uint64)))
 
     def assigned(self, splits: tuple[Split, ...]) -> NDArray[np.uint8] | None:
         if not splits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import json
@@ -9,8 +10,8 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,22 +107,36 @@ class Recipe:
         return {"name": self.name, "splits": self.splits, "format": self.format, "steps": steps}
 
 
-def load_stage(use: str, settings: Mapping[str, Any], where: str = "") -> AnyStage:  # Any: TOML values
+Place = Callable[[str], str]  # key of a stage or a recipe → `file:line`
+
+
+def load_stage(use: str, settings: Mapping[str, Any], place: Place = lambda key: "") -> AnyStage:  # Any: TOML values
     """The stage of a name (`pixmo/stages/NAME.py`) or of `package.module:Class`, with its settings checked."""
+    kind = _stage_class(use, place("use"))
+    known = {f.name: f for f in fields(kind)}
+    for key in settings:
+        if key not in known:
+            raise UnknownSetting(f"stage {use!r}", key, known, place(key))
+    hints = typing.get_type_hints(kind)
+    checked = {k: _checked(f"{k} of stage {use!r}", v, hints[k], place(k)) for k, v in settings.items()}
+    try:
+        return kind(**checked)
+    except (BadSetting, ValueError) as error:
+        raise BadSetting(f"{_before(place(next(iter(settings), 'use')))}{error}") from error
+
+
+def _stage_class(use: str, where: str) -> type[Any]:  # Any: one of the protocols
     module, _, name = use.partition(":") if ":" in use else (f"pixmo.stages.{use}", "", "")
     if ":" not in use and use not in stage_names():
         raise UnknownName("stage", use, stage_names(), where)
     try:
         found = importlib.import_module(module)
         kind = getattr(found, name or "".join(part.capitalize() for part in use.split("_")))
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise BadSetting(f"{where + ': ' if where else ''}cannot load stage {use!r}: {error}") from error
-    known = {f.name: f for f in fields(kind)}
-    for key in settings:
-        if key not in known:
-            raise UnknownSetting(f"stage {use!r}", key, known, where)
-    hints = typing.get_type_hints(kind)
-    return kind(**{k: _checked(use, k, v, hints[k], where) for k, v in settings.items()})
+    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        raise BadSetting(f"{_before(where)}cannot load stage {use!r}: {error}") from error
+    if not (isinstance(kind, type) and is_dataclass(kind) and hasattr(kind, "version")):
+        raise BadSetting(f"{_before(where)}{use!r} is not a stage: it should be a dataclass with a `version`")
+    return kind
 
 
 def stage_names() -> list[str]:
@@ -133,7 +148,7 @@ def stage_names() -> list[str]:
 def load_recipe(path: Path) -> Recipe:
     """A recipe from a TOML file; raises a PixmoError naming file, line and the nearest known key."""
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         told = tomllib.loads(text)
     except FileNotFoundError:
         raise BadSetting(f"{path}: no such recipe; `pixmo init NAME` copies one to edit") from None
@@ -144,32 +159,50 @@ def load_recipe(path: Path) -> Recipe:
 
 def recipe_of(told: dict[str, Any], where: str = "recipe", text: str = "") -> Recipe:  # Any: TOML values
     """A recipe from parsed TOML."""
-    known = {"name", "input", "url_column", "sha256_column", "splits", "format", "shard_size", "stage", *_SOURCE_KEYS}
-    for key in told:
-        if key not in known:
-            raise UnknownSetting("a recipe", key, known, _line(where, text, key))
-    steps = []
-    for entry in told.get("stage", ()):
-        settings = dict(entry)
-        use, when = settings.pop("use", None), settings.pop("when", None)
-        if not isinstance(use, str):
-            raise BadSetting(f"{where}: every [[stage]] needs `use`, the name of a stage")
-        at = next((k for k in settings), "use")
-        steps.append(Step(use, load_stage(use, settings, _line(where, text, at)), when))
+    head = _head({k: v for k, v in told.items() if k != "stage"}, lambda key: _line(where, text, key, 0))
+    entries = told.get("stage") or ()
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise BadSetting(f"{where}: stages are written `[[stage]]`, each with `use`")
+    steps = tuple(_step(e, where, functools.partial(_line, where, text, stage=n)) for n, e in enumerate(entries, 1))
     if not steps:
         raise BadSetting(f"{where}: has no [[stage]]")
-    return Recipe(
-        told.get("name", "recipe"), tuple(steps), told.get("input"), told.get("url_column"), told.get("sha256_column"),
-        tuple(told.get("splits", ())), told.get("format", "parquet"), told.get("shard_size", 500_000_000),
-        {k: told[k] for k in _SOURCE_KEYS if k in told},
-    )  # fmt: skip
+    inputs = {k: head.pop(k) for k in _SOURCE if k in head}
+    return Recipe(**{"name": "recipe", "steps": steps, **head, "source": inputs})
 
 
-_SOURCE_KEYS = ("config", "split", "revision", "limit")
+_SOURCE = {"config": str, "split": str, "revision": str, "limit": int, "pictures": bool}
+_HEAD = _SOURCE | {
+    "name": str, "input": str | tuple[str, ...], "url_column": str, "sha256_column": str, "splits": tuple[str, ...],
+    "format": str, "shard_size": int,
+}  # fmt: skip
 
 
-def _checked(use: str, key: str, value: Any, hint: Any, where: str) -> Any:  # Any: TOML values and type forms
-    prefix = f"{where}: " if where else ""
+def _head(told: Mapping[str, Any], place: Place) -> dict[str, Any]:  # Any: TOML values
+    head = {}
+    for key, value in told.items():
+        if key not in _HEAD:
+            raise UnknownSetting("a recipe", key, {*_HEAD, "stage"}, place(key))
+        head[key] = _checked(key, value, _HEAD[key], place(key))
+        if key in ("shard_size", "limit") and head[key] < 1:
+            raise BadSetting(f"{_before(place(key))}{key} is {value}, should be 1 or more")
+    if head.get("format", "parquet") not in FORMATS:
+        raise UnknownName("format", head["format"], FORMATS, place("format"))
+    return head
+
+
+def _step(entry: Mapping[str, Any], where: str, place: Place) -> Step:  # Any: TOML values
+    settings = dict(entry)
+    use, when = settings.pop("use", None), settings.pop("when", None)
+    if not isinstance(use, str):
+        raise BadSetting(f"{where}: every [[stage]] needs `use`, the name of a stage")
+    stage = load_stage(use, settings, place)
+    if when is not None and not (isinstance(when, str) and when):
+        told = f"{_before(place('when'))}when of stage {use!r} is {when!r}"
+        raise BadSetting(f"{told}, should be the name of a boolean column, maybe with `not` before")
+    return Step(use, stage, when)
+
+
+def _checked(what: str, value: Any, hint: Any, where: str) -> Any:  # Any: TOML values and type forms
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
     for kind in options:
         if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)):
@@ -180,13 +213,25 @@ def _checked(use: str, key: str, value: Any, hint: Any, where: str) -> Any:  # A
             return float(value)
         elif isinstance(kind, type) and isinstance(value, kind) and (kind is bool) == isinstance(value, bool):
             return value
-    names = " or ".join(getattr(o, "__name__", str(o)) for o in options)
-    raise BadSetting(f"{prefix}{key} of stage {use!r} is {value!r}, should be {names}")
+    names = " or ".join(map(_kind_name, options))
+    raise BadSetting(f"{_before(where)}{what} is {value!r}, should be {names}")
 
 
-def _line(where: str, text: str, key: str) -> str:
+def _kind_name(kind: Any) -> str:  # Any: a type form
+    inner = typing.get_args(kind)
+    return f"a list of {inner[0].__name__}" if inner else str(getattr(kind, "__name__", kind))
+
+
+def _before(where: str) -> str:
+    return f"{where}: " if where else ""
+
+
+def _line(where: str, text: str, key: str, stage: int) -> str:
+    """`file:line` of a key in the n-th [[stage]], 0 = before the first."""
+    at = 0
     for number, line in enumerate(text.splitlines(), 1):
-        if re.match(rf"\s*{re.escape(key)}\s*=", line):
+        at += bool(re.match(r"\s*\[\[\s*stage\s*\]\]", line))
+        if at == stage and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
             return f"{where}:{number}"
     return where
 
@@ -194,4 +239,6 @@ def _line(where: str, text: str, key: str) -> str:
 def _toml(value: Any) -> str:  # Any: TOML values
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float):
+        return repr(value)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

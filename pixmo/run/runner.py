@@ -24,7 +24,7 @@ from pixmo.run.world import LocalWorld, http_key
 from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles
 from pixmo.storage.store import Store
 
-SHARDS_IN_FLIGHT = 24
+SHARDS_IN_FLIGHT = 16
 
 
 @dataclass(frozen=True)

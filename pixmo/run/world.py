@@ -7,6 +7,7 @@ round is open, its bytes are gone, or its facts do not suffice for the present s
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,11 +42,13 @@ class _Wait:
 
     def __init__(self, world: LocalWorld, size: int) -> None:
         self._world = world
-        self.answers: list[Answer[str] | None] = [None] * size
+        self.answers: list[Answer[str] | bytes | None] = [
+            None
+        ] * size  # bytes: a journal line, smaller than what it says
         self.missing = size
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def fill(self, at: int, answer: Answer[str]) -> None:
+    def fill(self, at: int, answer: Answer[str] | bytes) -> None:
         self.answers[at] = answer
         self.missing -= 1
         self._world.filled += 1
@@ -94,7 +97,7 @@ class LocalWorld:
                 await asyncio.sleep(0)  # let answers in: a shard has thousands of questions
         if wait.missing:
             await self._until(wait.done)
-        return [answer for answer in wait.answers if answer is not None]
+        return [answer_of(json.loads(a)) if isinstance(a, bytes) else a for a in wait.answers if a is not None]
 
     async def close(self) -> None:
         """Ends the owners."""
@@ -154,16 +157,15 @@ class LocalWorld:
         self.counts["reused"] += 1
         return line
 
-    def on_answer(self, line: Line, path: Path, offset: int) -> None:
+    def on_answer(self, line: Line, raw: bytes, path: Path, offset: int) -> None:
         """An owner answered: remember it and wake whoever waits."""
         self.store.journal.note(line, path, offset)
         if "sha256" in line:
             self.store.packs.note(line["sha256"], Location(line["pack"], line["offset"], line["size"]))
             self.bytes_received += line["size"]
         self.counts[line["outcome"]] += 1
-        answer = answer_of(line)
         for wait, at in self._waiting.pop(line["key"], ()):
-            wait.fill(at, answer)
+            wait.fill(at, raw)
 
 
 def answer_of(line: Line) -> Answer[str]:

@@ -1,15 +1,19 @@
 """A map from 64-bit prefixes of digests to pairs of 64-bit numbers, 24 bytes an entry: ten million fit in memory.
 
-New entries live in a dict and are merged into sorted arrays when there are many. Prefixes may collide and keys may
+New entries live in a dict and are merged into sorted runs when there are many. Prefixes may collide and keys may
 repeat: `find` gives all candidates, latest added last, and the caller compares the full digest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-_MERGE_AT = 1 << 16
+_MERGE_AT = 1 << 15
+_RUN = 1 << 20  # entries of a sorted run
 _U64 = np.uint64
 
 
@@ -17,17 +21,15 @@ class CompactMap:
     """Prefix → (a, b) pairs; append-only."""
 
     def __init__(self) -> None:
-        self._keys: NDArray[np.uint64] = np.empty(0, _U64)
-        self._a: NDArray[np.uint64] = np.empty(0, _U64)
-        self._b: NDArray[np.uint64] = np.empty(0, _U64)
+        self._runs: list[_Run] = []
         self._tail: dict[int, list[tuple[int, int]]] = {}
         self._tail_size = 0
 
     def __len__(self) -> int:
-        return len(self._keys) + self._tail_size
+        return sum(len(run.keys) for run in self._runs) + self._tail_size
 
     def __repr__(self) -> str:
-        return f"CompactMap({len(self._keys)} sorted, {self._tail_size} new)"
+        return f"CompactMap({len(self) - self._tail_size} sorted in {len(self._runs)} runs, {self._tail_size} new)"
 
     def add(self, key: int, a: int, b: int) -> None:
         """One more entry."""
@@ -39,16 +41,13 @@ class CompactMap:
     def add_many(self, keys: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64]) -> None:
         """Entries as three arrays of equal length."""
         self._merge_tail()
-        self._merge(keys, a, b)
+        for start in range(0, len(keys), _RUN):
+            part = slice(start, start + _RUN)
+            self._append(_Run(keys[part], a[part], b[part]))
 
     def find(self, key: int) -> list[tuple[int, int]]:
         """All entries under this prefix, oldest first."""
-        found: list[tuple[int, int]] = []
-        if len(self._keys):
-            low = int(np.searchsorted(self._keys, _U64(key), "left"))
-            while low < len(self._keys) and int(self._keys[low]) == key:
-                found.append((int(self._a[low]), int(self._b[low])))
-                low += 1
+        found = [pair for run in self._runs for pair in run.find(key)]
         tail = self._tail.get(key)
         return found + tail if tail else found
 
@@ -58,14 +57,28 @@ class CompactMap:
         rows = [(key, a, b) for key, pairs in self._tail.items() for a, b in pairs]
         self._tail, self._tail_size = {}, 0
         columns = np.array(rows, dtype=_U64).T
-        self._merge(columns[0], columns[1], columns[2])
+        self._append(_Run(columns[0], columns[1], columns[2]))
 
-    def _merge(self, keys: NDArray[np.uint64], a: NDArray[np.uint64], b: NDArray[np.uint64]) -> None:
-        keys = np.concatenate([self._keys, keys])
-        order = np.argsort(keys, kind="stable")  # stable: entries of one key stay oldest first
-        self._keys = keys[order]
-        self._a = np.concatenate([self._a, a])[order]
-        self._b = np.concatenate([self._b, b])[order]
+    def _append(self, run: _Run) -> None:
+        """Joins the youngest run while that stays small: growing never copies more than one run."""
+        if self._runs and len(self._runs[-1].keys) + len(run.keys) <= _RUN:
+            run = _Run(*(np.concatenate(pair) for pair in zip(self._runs.pop(), run, strict=True)))
+        order = np.argsort(run.keys, kind="stable")  # stable: entries of one key stay oldest first
+        self._runs.append(_Run(run.keys[order], run.a[order], run.b[order]))
+
+
+class _Run(NamedTuple):
+    """Entries sorted by key."""
+
+    keys: NDArray[np.uint64]
+    a: NDArray[np.uint64]
+    b: NDArray[np.uint64]
+
+    def find(self, key: int) -> Iterator[tuple[int, int]]:
+        at = int(np.searchsorted(self.keys, _U64(key), "left"))
+        while at < len(self.keys) and int(self.keys[at]) == key:
+            yield int(self.a[at]), int(self.b[at])
+            at += 1
 
 
 def prefix(hexdigest: str) -> int:
