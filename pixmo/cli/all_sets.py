@@ -69,7 +69,7 @@ def do_all(recipes: Mapping[str, Recipe], home: Path, effort: Effort, as_json: b
         print(told({"sets": {name: s.as_json() for name, s in done.items()}, "failed": failed}))
     else:
         print("\n".join(line for summary in done.values() for line in summary_lines(summary)))
-        print(f"{len(done)} of {len(recipes)} sets done" + "".join(f"; {n} failed: {why}" for n, why in failed.items()))
+        print(f"{len(done)} of {len(recipes)} sets done" + (f", failed: {', '.join(failed)}" if failed else ""))
     if failed:
         return FAILED
     return MAY_RETRY if any(s.retryable for s in done.values()) else 0

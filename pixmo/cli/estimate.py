@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pixmo.cli.printing import amount, told
+from pixmo.cli.printing import amount, many, told
 from pixmo.run.job import Effort, open_input
 from pixmo.run.recipe import Recipe
 
@@ -80,8 +80,8 @@ def print_dry_run(recipe: Recipe, out: Path, effort: Effort, as_json: bool) -> i
 
 def lines(need: Need, hours: dict[str, float]) -> list[str]:
     """The estimate for people, with its arithmetic."""
-    of_hosts = f" on {need.hosts:,} hosts" if need.hosts else ""
-    first = f"{need.pictures:,} pictures{of_hosts}, about {amount(need.bytes)}"
+    of_hosts = f" on {many(need.hosts, 'host')}" if need.hosts else ""
+    first = f"{many(need.pictures, 'picture')}{of_hosts}, about {amount(need.bytes)}"
     if not need.pictures:
         return [first]
     return [

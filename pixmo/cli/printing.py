@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,20 +58,26 @@ def summary_lines(summary: Summary) -> list[str]:
     """What a run did and where to look."""
     lines = [f"{summary.out}: {summary.written:,} of {summary.rows:,} rows kept, {_work(summary)}"]
     lines += table(outcome_rows(summary.outcomes))
-    lines += [f"  {n:,} rows left out by `{clause}`" for clause, n in summary.left.items() if n and clause != "ok"]
+    lines += [
+        f"  {many(n, 'row')} left out by `{clause}`" for clause, n in summary.left.items() if n and clause != "ok"
+    ]
     lines.append(f"look at {summary.out / 'report.html'}, or datasets.load_dataset({str(summary.out)!r})")
     if summary.retryable:
-        lines.append(f"{summary.retryable:,} rows may end otherwise if asked again: pixmo retry {_quoted(summary)}")
+        lines.append(retry_line(summary.retryable, summary.out))
     return lines
+
+
+def retry_line(rows: int, out: Path) -> str:
+    """How many rows may end otherwise, and the command that asks them again."""
+    return f"{many(rows, 'row')} may end otherwise if asked again: pixmo retry {shlex.quote(str(out))}"
+
+
+def many(number: int, noun: str) -> str:
+    """1 row, 2 rows."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _work(summary: Summary) -> str:
     if not summary.asked and not summary.files_written:
         return f"nothing to do ({summary.seconds:.1f} s)"
     return f"{summary.asked:,} asked, {amount(summary.received_bytes)} received, {summary.seconds:.1f} s"
-
-
-def _quoted(summary: Summary) -> str:
-    import shlex
-
-    return shlex.quote(str(summary.out))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pixmo.cli.arguments import json_option, out_argument
-from pixmo.cli.printing import outcome_rows, table, told
+from pixmo.cli.printing import outcome_rows, retry_line, table, told
 from pixmo.run.maintain import Status, status
 
 SHOWN = 4  # outcomes told of one host
@@ -33,7 +33,7 @@ def lines(found: Status) -> Iterator[str]:
     hosts = [(host, sum(counts.values()), told_counts(counts)) for host, counts in found.hosts]
     yield from ["hosts", *table(hosts)] if hosts else []
     if found.retryable:
-        yield f"{sum(found.retryable.values()):,} rows may end otherwise if asked again: pixmo retry {found.out}"
+        yield retry_line(sum(found.retryable.values()), found.out)
 
 
 def told_counts(counts: dict[str, int]) -> str:

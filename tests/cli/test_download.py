@@ -94,7 +94,7 @@ def test_rows_that_may_be_retried_are_exit_code_3(listed, capsys):
     """With the line to copy; retry asks those rows and no others."""
     listed("a good picture", "nobody listens")
     assert run(["download", "urls.csv", "my out", *LOOPBACK, "--retries", "0"]) == 3
-    assert "1 rows may end otherwise if asked again: pixmo retry 'my out'" in capsys.readouterr().out
+    assert "1 row may end otherwise if asked again: pixmo retry 'my out'" in capsys.readouterr().out
     assert run(["retry", "my out", "--outcome", "connect,timeout", "--n-proc", "1", "--quiet", "--json"]) == 3
     told = json.loads(capsys.readouterr().out)
     assert (told["asked"], told["outcomes"]) == (1, {"connect": 1, "ok": 12})
