@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import resource
 import ssl
 from collections.abc import Callable
-from functools import cache
 from typing import Any, NamedTuple
 
 import aiohttp
 from multidict import istr
-from yarl import URL
 
 from pixmo.ask import Outcome
 from pixmo.engines.http.body import LARGE, LARGE_AT_ONCE, Meter, decoded, is_encoded
+from pixmo.engines.http.connector import make_connector, make_session, tls_context
 from pixmo.engines.http.consent import optout
 from pixmo.engines.http.flight import CURRENT, Flight, Phase, Watch
 from pixmo.engines.http.guard import Guard, Refusal, Target
@@ -26,18 +24,13 @@ from pixmo.engines.http.verdicts import REDIRECTS, of_exception, of_status, retr
 
 log = logging.getLogger(__name__)
 
-BUFFER = 2**18  # bytes aiohttp holds of a body before it stops reading; a picture of usual size never stops it
 DRAIN = 2**16  # bytes of an unwanted body that are read to keep its connection
-IDLE_HOSTS = 512  # with connections kept open
 CLOSE_S = 0.5  # for saying goodbye at the end
 
 _ENCODING, _LOCATION, _RETRY_AFTER, _TYPE, _LENGTH = map(
     istr, ("Content-Encoding", "Location", "Retry-After", "Content-Type", "Content-Length")
 )
 _KEPT = ((_TYPE, "content_type"), (istr("ETag"), "etag"), (istr("Last-Modified"), "last_modified"))
-_NO_TIMEOUT = aiohttp.ClientTimeout(
-    total=None, connect=None, sock_connect=None, sock_read=None
-)  # the watch has them all
 
 
 class Attempt(NamedTuple):
@@ -60,31 +53,6 @@ class Attempt(NamedTuple):
         return str(self.facts.get("detail", ""))
 
 
-@cache
-def tls_context() -> ssl.SSLContext:
-    """The one TLS context of this process: loading the certificates costs more than a handshake."""
-    return ssl.create_default_context()
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Tells the flight when its connection stands, and keeps no more idle hosts than the process has files for."""
-
-    clock: Callable[[], float]
-    idle_hosts: int
-
-    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # Any: aiohttp's own types
-        connection = await super().connect(req, traces, timeout)
-        flight = CURRENT.get()
-        if flight is not None:
-            flight.enter(Phase.HEAD, self.clock())
-        return connection
-
-    def _release(self, key: Any, protocol: Any, *, should_close: bool = False) -> None:
-        # aiohttp has no bound of its own: at 600 new hosts per second the default 15 s would hold 9,000 sockets
-        crowded = len(self._conns) >= self.idle_hosts and key not in self._conns
-        super()._release(key, protocol, should_close=should_close or crowded)
-
-
 class Asker:
     """The session of this process and all it needs. Made and closed inside the running loop."""
 
@@ -102,9 +70,10 @@ class Asker:
         self._extra = settings.extra_headers()
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._meter = Meter(settings.max_mbit) if settings.max_mbit else None
-        self._connector = _connector(settings, VettedResolver(names, guard, _is_proxied), clock)
+        self._connector = make_connector(settings, VettedResolver(names, guard, _is_proxied), clock)
         self._tls = tls
-        self._session = _session(settings, self._connector)
+        self._surprises: set[type[Exception]] = set()
+        self._session = make_session(settings, self._connector)
 
     async def close(self) -> None:
         """Closes all connections, without waiting for slow peers."""
@@ -139,7 +108,9 @@ class Asker:
     def _explain(self, error: Exception, flight: Flight) -> Refusal:
         found = of_exception(error, in_body="status" in flight.facts)
         if found is None:
-            log.exception("unexpected error of the HTTP client")
+            kind = type(error)
+            log.warning("unexpected error of the HTTP client", exc_info=kind not in self._surprises)
+            self._surprises.add(kind)  # one traceback of each kind says it all
             found = Refusal(Outcome.RESET, f"{type(error).__name__}: {error}"[:200])
         return found
 
@@ -155,7 +126,8 @@ class Asker:
         try:
             return await self._take(response, flight, heed_optout)
         finally:
-            response.close()  # nothing happens where the body was read to its end
+            if not response.closed:  # it is, where the body was read to its end
+                response.close()
 
     def _headers_for(self, target: Target) -> dict[str, str] | None:
         """The user's headers for this host, or this host and port."""
@@ -175,8 +147,8 @@ class Asker:
         headers, status, facts = response.headers, response.status, flight.facts
         facts["status"] = status
         for name, key in _KEPT:
-            if name in headers:
-                facts[key] = headers[name][:300]
+            if (value := headers.get(name)) is not None:
+                facts[key] = value[:300]
         if 200 <= status < 300:
             if status == 206:  # nobody asked for a part
                 return _failed(flight, Refusal(Outcome.TRUNCATED, "206, a part"))
@@ -271,45 +243,3 @@ def _failed(flight: Flight, why: Refusal) -> Attempt:
 def _is_proxied() -> bool:
     flight = CURRENT.get()
     return flight is not None and flight.proxied
-
-
-def _connector(settings: HttpSettings, resolver: VettedResolver, clock: Callable[[], float]) -> _Connector:
-    connector = _Connector(
-        limit=0,  # politeness bounds what is in flight
-        resolver=resolver,
-        use_dns_cache=False,  # the resolver has a cache, and filters each time
-        keepalive_timeout=15.0,
-    )
-    connector.clock = clock
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    spare = IDLE_HOSTS if files == resource.RLIM_INFINITY else (files - settings.concurrency - 64) // 2
-    connector.idle_hosts = max(8, min(IDLE_HOSTS, spare))
-    return connector
-
-
-def _session(settings: HttpSettings, connector: _Connector) -> aiohttp.ClientSession:
-    session = aiohttp.ClientSession(
-        connector=connector,
-        connector_owner=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={
-            "User-Agent": settings.user_agent,
-            "Accept": "image/*,*/*;q=0.8",
-            "Accept-Encoding": "identity",
-        },
-        timeout=_NO_TIMEOUT,
-        auto_decompress=False,
-        trust_env=False,  # aiohttp would read ~/.netrc and the environment in a thread, per request
-        read_bufsize=BUFFER,
-        max_field_size=32_768,
-        max_line_size=32_768,
-    )
-    # aiohttp asks again by itself, at once, when a kept connection turns out closed. That would be a request nobody
-    # has paced: a host that resets everything would see twice the rate. Fetcher gives that try back, in its turn.
-    session._retry_connection = False
-    return session
-
-
-def origin_of(url: URL) -> str:
-    """scheme://host:port, what robots.txt holds for."""
-    return str(url.origin())

@@ -14,17 +14,19 @@ import asyncio
 import random
 import ssl
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from pixmo.ask import Outcome
-from pixmo.engines.http.asker import Asker, Attempt, origin_of
-from pixmo.engines.http.consent import Robots
+from pixmo.engines.http.asker import Asker, Attempt
 from pixmo.engines.http.guard import Guard, Place, Refusal, Target, join, parse, place_of
-from pixmo.engines.http.politeness import FAILURES, Politeness, Rules, Signal, Verdict
+from pixmo.engines.http.job import Ask, Job, Reply
+from pixmo.engines.http.memory import keep_freed_memory
+from pixmo.engines.http.politeness import Politeness, Rules, Signal, Verdict
 from pixmo.engines.http.resolve import NameCache, Resolve, SystemResolver
+from pixmo.engines.http.robots import RobotsMemory
 from pixmo.engines.http.settings import HttpSettings
 from pixmo.engines.http.site import site_of
 from pixmo.engines.http.verdicts import may_pass, signal_of
@@ -32,60 +34,6 @@ from pixmo.engines.http.verdicts import may_pass, signal_of
 THROTTLES = 20  # refusals by rate after which one ask is given up
 LONGEST_BACKOFF_S = 30.0
 MOVES_AT_ONCE = 256  # before the loop may do something else
-ORIGINS = 4096  # whose robots.txt is remembered
-
-
-class Ask(NamedTuple):
-    """A question; `hops` are the URLs already visited when it was passed on after a redirect."""
-
-    key: str
-    url: str
-    hops: tuple[str, ...] = ()
-
-
-class Reply(NamedTuple):
-    """How it went. `moved_to`: the next hop belongs to another owner, `facts["hops"]` says from where it came.
-
-    facts, plain JSON, only what is known: status, detail, final_url (when redirected), hops, content_type, optout, size
-    (bytes seen on the wire), declared, cut_at (the max_bytes it was cut at), tries (requests sent), retry_after, etag,
-    last_modified. With `moved_to` the outcome is BAD_REDIRECT: what it stays if nobody goes on.
-    """
-
-    outcome: Outcome
-    body: bytes | None
-    moved_to: str | None
-    facts: dict[str, Any]  # Any: plain JSON values
-
-
-class _Job:
-    """An ask on its way: where it stands in a chain of redirects, and how often what was tried."""
-
-    __slots__ = (
-        "ask",
-        "done",
-        "facts",
-        "forgiven",
-        "hops",
-        "host",
-        "requests",
-        "site",
-        "started",
-        "throttles",
-        "tries",
-        "url",
-    )
-
-    def __init__(self, ask: Ask, done: Callable[[Reply], None] | None = None) -> None:
-        self.ask, self.url, self.hops = ask, ask.url, ask.hops
-        self.host = self.site = ""
-        self.started = 0.0
-        self.requests = self.tries = self.throttles = 0
-        self.forgiven = False  # one broken connection is not counted: it may have been a kept one the server had closed
-        self.done = done  # ours, not the caller's: a robots.txt
-        self.facts: dict[str, Any] = {}
-
-    def __repr__(self) -> str:
-        return f"_Job({self.url[:60]!r} requests={self.requests})"
 
 
 class Fetcher:
@@ -106,7 +54,7 @@ class Fetcher:
         self._settings, self._deliver, self._owns, self._clock, self._tls = settings, deliver, owns, clock, tls
         self._guard = Guard(settings.allow_hosts)
         self._names = NameCache(resolve or SystemResolver(), clock)
-        self._politeness: Politeness[_Job] = Politeness(
+        self._politeness: Politeness[Job] = Politeness(
             Rules(
                 concurrency=settings.concurrency,
                 per_site=settings.per_host,
@@ -118,8 +66,8 @@ class Fetcher:
             self._chance,
         )
         self._pending = 0
-        self._refused: deque[tuple[_Job, Refusal]] = deque()  # answered by the next pump, not inside submit
-        self._robots: OrderedDict[str, Robots | list[_Job]] = OrderedDict()  # a list: those who wait for it
+        self._refused: deque[tuple[Job, Refusal]] = deque()  # answered by the next pump, not inside submit
+        self._robots = RobotsMemory[Job](settings.agent_token) if settings.robots else None
         self._runners: set[asyncio.Task[None]] = set()
         self._wake: asyncio.TimerHandle | asyncio.Handle | None = None
         self._wake_at = float("inf")
@@ -136,6 +84,7 @@ class Fetcher:
         return self._pending
 
     async def __aenter__(self) -> Self:
+        keep_freed_memory()
         self._asker = Asker(self._settings, self._guard, self._names, self._clock, self._tls)
         self._pump_soon()
         return self
@@ -148,9 +97,11 @@ class Fetcher:
             self._wake.cancel()
         for task in self._runners:
             task.cancel()
-        await asyncio.gather(*self._runners, return_exceptions=True)
-        if asker is not None:
-            await asker.close()
+        try:
+            await asyncio.gather(*self._runners, return_exceptions=True)
+        finally:  # also when the leaving itself is cancelled
+            if asker is not None:
+                await asker.close()
         if self._broken is not None and error is None:
             raise self._broken
 
@@ -159,7 +110,7 @@ class Fetcher:
         now = self._clock()
         for ask in asks:
             self._pending += 1
-            self._route(_Job(ask), now)
+            self._route(Job(ask), now)
         self._pump_soon()
 
     async def idle(self) -> None:
@@ -173,7 +124,7 @@ class Fetcher:
 
     # queueing
 
-    def _route(self, job: _Job, now: float, *, first: bool = False) -> None:
+    def _route(self, job: Job, now: float, *, first: bool = False) -> None:
         """Sends a job to its site's queue, or to be refused."""
         place = place_of(job.url)
         refusal = place if isinstance(place, Refusal) else self._guard.judge(place)
@@ -181,7 +132,7 @@ class Fetcher:
             self._refused.append((job, refusal))
             return
         assert isinstance(place, Place)  # what is no refusal
-        if self._settings.robots and job.done is None and not self._may_crawl(job, now):
+        if self._robots is not None and job.done is None and not self._may_crawl(job, self._robots):
             return
         job.host, job.site = place.host, site_of(place.host)
         self._politeness.add(job, now, first=first)
@@ -190,41 +141,30 @@ class Fetcher:
         target = parse(url)
         return target if isinstance(target, Refusal) else self._guard.judge(target) or target
 
-    def _may_crawl(self, job: _Job, now: float) -> bool:
-        """Whether robots.txt lets the job go on; if that is not known yet the job waits aside, holding no place."""
+    def _may_crawl(self, job: Job, robots: RobotsMemory[Job]) -> bool:
+        """Whether the job goes on; if it is not known yet what its origin allows, it waits aside, holding no place."""
         target = self._judged(job.url)
         if isinstance(target, Refusal):
             self._refused.append((job, target))
             return False
-        origin = origin_of(target.url)
-        known = self._robots.get(origin)
-        if isinstance(known, Robots):
-            if known.allows(str(target.url), self._settings.agent_token):
-                return True
+        origin = str(target.url.origin())
+        allowed = robots.allows(origin, str(target.url))
+        if allowed is None and robots.put_aside(origin, job):
+            question = Job(Ask("", origin + "/robots.txt"), lambda reply: self._learn(robots, origin, reply))
+            self._route(question, self._clock(), first=True)
+        if allowed is False:
             self._refused.append((job, Refusal(Outcome.REFUSED_ROBOTS, "robots.txt")))
-        elif known is not None:
-            known.append(job)
-        else:
-            self._robots[origin] = [job]
-            ask = _Job(Ask("", origin + "/robots.txt"), lambda reply: self._learn(origin, reply))
-            self._route(ask, now, first=True)
-        return False
+        return bool(allowed)
 
-    def _learn(self, origin: str, reply: Reply) -> None:
-        """robots.txt came, or not. RFC 9309: a 4xx means none; a server that fails means not now, for the asks too."""
-        waiting = self._robots.pop(origin)
-        assert isinstance(waiting, list)  # only ours is in flight
-        if reply.outcome in _NO_ROBOTS:
-            self._robots[origin] = Robots(reply.body)
-            now = self._clock()
-            for job in waiting:
+    def _learn(self, robots: RobotsMemory[Job], origin: str, reply: Reply) -> None:
+        waiting = robots.learn(origin, reply.outcome, reply.body)
+        now = self._clock()
+        for job in waiting:
+            if robots.knows(origin):
                 self._route(job, now)
-        else:
-            detail = f"robots.txt: {reply.facts.get('detail') or reply.outcome}"
-            self._refused.extend((job, Refusal(reply.outcome, detail)) for job in waiting)
-        for old in list(self._robots)[: max(0, len(self._robots) - ORIGINS)]:
-            if isinstance(self._robots[old], Robots):
-                del self._robots[old]
+            else:  # not knowing what is allowed is not being allowed
+                detail = f"robots.txt: {reply.facts.get('detail') or reply.outcome}"
+                self._refused.append((job, Refusal(reply.outcome, detail)))
         self._pump_soon()
 
     # moving
@@ -249,7 +189,7 @@ class Fetcher:
             self._break(error)
         self._set_alarm()
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> Job | None:
         """The next job to start; answers on the way what needs no asking."""
         for _ in range(MOVES_AT_ONCE):
             if self._refused:
@@ -276,7 +216,7 @@ class Fetcher:
         self._wake_at = at
         self._wake = asyncio.get_running_loop().call_later(max(0.0, at - self._clock()), self._pump)
 
-    async def _run(self, job: _Job | None) -> None:
+    async def _run(self, job: Job | None) -> None:
         """Does one job after the other while there is one to start."""
         while job is not None:
             await self._attempt(job)
@@ -297,7 +237,7 @@ class Fetcher:
 
     # one attempt and what follows
 
-    async def _attempt(self, job: _Job) -> None:
+    async def _attempt(self, job: Job) -> None:
         asker, target = self._asker, self._judged(job.url)
         assert asker is not None  # runners live only inside the block
         if isinstance(target, Refusal):
@@ -309,19 +249,20 @@ class Fetcher:
         self._tell_politeness(job, attempt)
         if attempt.location is not None:
             self._redirect(job, target, attempt.location)
-        elif not self._try_again(job, attempt):
+        elif attempt.outcome is Outcome.OK or not self._try_again(job, attempt):
             self._finish(job, target, attempt)
         return None
 
-    def _tell_politeness(self, job: _Job, attempt: Attempt) -> None:
+    def _tell_politeness(self, job: Job, attempt: Attempt) -> None:
         signal, why = signal_of(attempt.outcome, attempt.status, attempt.detail), None
         if signal is Signal.NO_SUCH_HOST:
             why = Verdict(attempt.outcome, attempt.detail)
-        elif signal is Signal.UNREACHABLE:
-            why = Verdict(attempt.outcome, f"host given up after {FAILURES} failures: {attempt.detail}")
+        elif signal is not Signal.FINE:
+            said = attempt.detail or str(attempt.status or attempt.outcome)
+            why = Verdict(attempt.outcome, f"host given up after failing without end: {said}")
         self._politeness.ended(job, signal, self._clock(), attempt.retry_after, why)
 
-    def _try_again(self, job: _Job, attempt: Attempt) -> bool:
+    def _try_again(self, job: Job, attempt: Attempt) -> bool:
         """Queues another try where one is due."""
         now = self._clock()
         if attempt.outcome is Outcome.THROTTLED:
@@ -345,7 +286,7 @@ class Fetcher:
         self._politeness.again(job, now, self._chance.uniform(0, longest))
         return True
 
-    def _redirect(self, job: _Job, target: Target, location: str) -> None:
+    def _redirect(self, job: Job, target: Target, location: str) -> None:
         here = str(target.url)
         there = self._judged(join(target.url, location))
         hops = (*job.hops, here)
@@ -368,7 +309,7 @@ class Fetcher:
 
     # answering
 
-    def _finish(self, job: _Job, target: Target, attempt: Attempt) -> None:
+    def _finish(self, job: Job, target: Target, attempt: Attempt) -> None:
         facts = attempt.facts
         facts["tries"] = job.requests
         if job.hops:
@@ -376,13 +317,13 @@ class Fetcher:
             facts["hops"] = list(job.hops)
         self._reply(job, Reply(attempt.outcome, attempt.body, None, facts))
 
-    def _condemn(self, job: _Job, verdict: Verdict) -> None:
+    def _condemn(self, job: Job, verdict: Verdict) -> None:
         """Answers a job whose site is closed or whose host was given up."""
         if verdict.retry_after is not None:
             job.facts["retry_after"] = verdict.retry_after
         self._answer(job, verdict.outcome, verdict.detail)
 
-    def _answer(self, job: _Job, outcome: Outcome, detail: str) -> None:
+    def _answer(self, job: Job, outcome: Outcome, detail: str) -> None:
         """Answers without a body."""
         facts = job.facts
         if detail:
@@ -393,7 +334,7 @@ class Fetcher:
             facts.setdefault("hops", list(job.hops))
         self._reply(job, Reply(outcome, None, None, facts))
 
-    def _reply(self, job: _Job, reply: Reply) -> None:
+    def _reply(self, job: Job, reply: Reply) -> None:
         if job.done is not None:
             job.done(reply)
             return
@@ -403,12 +344,6 @@ class Fetcher:
         self._deliver(job.ask, reply)
 
 
-_NO_ROBOTS = frozenset({
-    Outcome.OK, Outcome.EMPTY, Outcome.NOT_FOUND, Outcome.GONE, Outcome.FORBIDDEN, Outcome.CLIENT_ERROR,
-    Outcome.BAD_REDIRECT,
-})  # fmt: skip
-
-
 async def fetch(url: str, settings: HttpSettings | None = None, **options: Any) -> Reply:  # Any: as Fetcher's own
     """One question and its reply."""
     replies: list[Reply] = []
@@ -416,3 +351,6 @@ async def fetch(url: str, settings: HttpSettings | None = None, **options: Any) 
         fetcher.submit([Ask("", url)])
         await fetcher.idle()
     return replies[0]
+
+
+__all__ = ["Ask", "Fetcher", "HttpSettings", "Reply", "fetch", "site_of"]

@@ -9,8 +9,9 @@
 A *site* has at most `limit` items in flight, starts them at least 1/rate apart, and does not start any while it is
 parked. Throttled (429, 503), it halves both and parks; successes bring both back slowly. It is closed for good when it
 asks for too long a pause, or was parked eight times in a row in vain: then its items are answered without being sent.
-A *host* that cannot be reached ten times in a row is given up: its items get the same answer at once, one probe every
-`probe_every_s` excepted. Sites that can start take turns. Each move costs O(log n) of the sites that wait.
+A *host* that cannot be reached ten times in a row, or whose site never gave one proper answer to a hundred questions in
+silence (or four hundred otherwise), is given up: its items get the same answer at once, one probe every `probe_every_s`
+excepted. Sites that can start take turns. Each move costs O(log n) of the sites that wait.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from pixmo.ask import Outcome
 
 STRIKES = 8  # parks without a success between them, then the site is closed
-FAILURES = 10  # in a row, then the host is given up
+FAILURES = 10  # to connect, in a row, then the host is given up
+TROUBLES = 400  # failures of any other kind from a site that never answered properly; one without a status counts as 4
 GROW_AFTER = 10  # successes per further place in flight
 DOUBLING_S = 10.0  # a slowed site's rate doubles in this time of successes
 SLOWEST = 0.1  # requests per second: no slower than this by halving
+STRAINED_SLOWEST = 5.0  # nor than this, or a quarter of what was configured, by 503s that do not ask for a pause
 UNLIMITED = 1000.0  # requests per second: a slowed site without a configured rate is free again from here
 
 
@@ -48,12 +51,16 @@ class Signal(Enum):
     """How a started item went, as far as politeness cares."""
 
     FINE = auto()  # the site answered
-    FAILED = auto()  # reached, but no proper answer
+    FAILED = auto()  # an answer, but no proper one: an error of the server, a broken body
+    SILENT = auto()  # reached, and nothing came
     THROTTLED = auto()  # 429, or 503 with Retry-After
     STRAINED = auto()  # 503 without
     UNREACHABLE = auto()  # no connection, or the name does not resolve now
     NO_SUCH_HOST = auto()  # the name does not exist
     UNASKED = auto()  # nothing was sent
+
+
+_REACHED = frozenset({Signal.FAILED, Signal.SILENT, Signal.STRAINED})
 
 
 class Verdict(NamedTuple):
@@ -85,7 +92,7 @@ class _Place(Enum):
 
 class _Site(Generic[T]):
     __slots__ = (
-        "closed", "cut_at", "grown_at", "in_flight", "in_line", "limit", "name", "next_start", "parked_until", "place",
+        "closed", "cut_at", "grown_at", "in_flight", "in_line", "is_good", "limit", "name", "next_start", "parked_until", "place",
         "queue", "rate", "recent", "streak", "strikes", "wake",
     )  # fmt: skip
 
@@ -105,6 +112,7 @@ class _Site(Generic[T]):
         self.streak = 0  # successes since the limit moved
         self.strikes = 0  # parks since the last success
         self.recent: deque[float] = deque(maxlen=128)  # last starts, to know the rate when none is configured
+        self.is_good = False  # has answered properly, as far as is remembered
         self.closed: Verdict | None = None
 
     def __repr__(self) -> str:
@@ -114,13 +122,15 @@ class _Site(Generic[T]):
         )
 
     def observed_rate(self, now: float) -> float:
-        """Starts per second of late; over a tenth of a second at least: a burst is no rate."""
-        return len(self.recent) / max(now - self.recent[0], 0.1) if self.recent else 1.0
+        """Starts per second in the last ten seconds, at least over a tenth of one; infinite where too few say."""
+        times = [at for at in self.recent if now - at <= 10]
+        return len(times) / max(times[-1] - times[0], 0.1) if len(times) > 1 else float("inf")
 
 
 @dataclass
 class _Host:
-    fails: int = 0
+    fails: int = 0  # to connect, in a row
+    troubles: int = 0
     dead: Verdict | None = None
     probe_at: float = 0.0
     probe: Any = None  # Any: the item that was let through
@@ -224,8 +234,9 @@ class Politeness(Generic[T]):
 
     def _settle(self, site: _Site[T], now: float) -> None:
         """Puts the site where it belongs after anything changed."""
-        self._answer_lost(site, now)
-        start = max(site.next_start, site.parked_until)
+        if self._hosts or site.closed:
+            self._answer_lost(site, now)
+        start = site.next_start if site.next_start > site.parked_until else site.parked_until
         if not site.queue:
             site.place = _Place.RESTING
             self._forget(site, now)
@@ -286,17 +297,24 @@ class Politeness(Generic[T]):
         return host.dead
 
     def _note_host(self, item: T, signal: Signal, now: float, why: Verdict | None) -> None:
-        if signal is Signal.UNASKED:
+        if signal is Signal.UNASKED or signal is Signal.THROTTLED:
             return
-        if signal not in (Signal.UNREACHABLE, Signal.NO_SUCH_HOST):
+        if signal is Signal.FINE:
             if self._hosts:
                 self._hosts.pop(item.host, None)
             return
+        site = self._sites[item.site]
         host = self._hosts.setdefault(item.host, _Host())
-        host.fails += 1
-        if signal is Signal.NO_SUCH_HOST or host.fails >= FAILURES:
+        if signal in _REACHED:
+            host.fails = 0
+            host.troubles += 0 if site.is_good else 4 if signal is Signal.SILENT else 1
+        else:
+            host.fails += 1
+        if signal is Signal.NO_SUCH_HOST or host.fails >= FAILURES or host.troubles >= TROUBLES:
             host.dead = why or Verdict(Outcome.CONNECT, "")
             host.probe, host.probe_at = None, now + self.rules.probe_every_s
+        elif not host.fails and not host.troubles:
+            self._hosts.pop(item.host)
 
     # slowing down and coming back
 
@@ -309,8 +327,9 @@ class Politeness(Generic[T]):
             site.cut_at = now
             site.streak = 0
             site.limit = max(1, site.limit // 2)
-            rate = min(site.rate or float("inf"), site.observed_rate(now))
-            site.rate = max(rate / 2, min(rate, SLOWEST))
+            rate = site.rate or UNLIMITED
+            slowest = SLOWEST if signal is Signal.THROTTLED else (self.rules.rate / 4 or STRAINED_SLOWEST)
+            site.rate = max(min(rate, site.observed_rate(now)) / 2, min(rate, slowest))
             site.grown_at = now
             if signal is Signal.THROTTLED:
                 site.strikes += 1
@@ -323,6 +342,7 @@ class Politeness(Generic[T]):
             )
 
     def _grow(self, site: _Site[T], item: T, now: float) -> None:
+        site.is_good = True
         if item.started > site.cut_at:  # what was under way before the refusal says nothing about it
             site.strikes = 0
         if site.limit < self.rules.per_site:

@@ -50,12 +50,14 @@ def signal_of(outcome: Outcome, status: int | None, detail: str) -> Signal:
     if outcome is Outcome.THROTTLED:
         return Signal.THROTTLED
     if status is not None:
-        return Signal.STRAINED if status == 503 else Signal.FAILED if status >= 500 else Signal.FINE
-    if outcome in (Outcome.CONNECT, Outcome.DNS) or (outcome is Outcome.TIMEOUT and detail == "connect"):
-        return Signal.UNREACHABLE
+        bad = status >= 500 or outcome in _PASSING
+        return Signal.STRAINED if status == 503 else Signal.FAILED if bad else Signal.FINE
     if outcome is Outcome.NO_SUCH_HOST:
         return Signal.NO_SUCH_HOST
-    return Signal.FAILED
+    if outcome is Outcome.TLS:
+        return Signal.FAILED
+    reached = outcome is Outcome.RESET or (outcome is Outcome.TIMEOUT and detail != "connect")
+    return Signal.SILENT if reached else Signal.UNREACHABLE if outcome in _PASSING else Signal.UNASKED
 
 
 def of_exception(error: BaseException, *, in_body: bool) -> Refusal | None:

@@ -103,7 +103,7 @@ def test_a_throttle_halves_both_limits_once_per_round():
         polite.ended(item, Signal.THROTTLED, 0.5, retry_after=1)
     assert len(polite._sites["a.test"].queue) == 32
     assert polite._sites["a.test"].limit == 4
-    assert polite._sites["a.test"].rate == pytest.approx(8)  # eight in half a second, halved
+    assert polite._sites["a.test"].rate == pytest.approx(40)  # eight in a tenth of a second at most, halved
     assert polite._sites["a.test"].strikes == 1
 
 
@@ -114,7 +114,7 @@ def test_limits_come_back_slowly():
     started, _ = drained(polite, now)
     polite.ended(started[0], Signal.THROTTLED, now, retry_after=1)
     site = polite._sites["a.test"]
-    assert (site.limit, site.rate) == (2, pytest.approx(5))
+    assert (site.limit, site.rate) == (2, pytest.approx(10))
     seen = []
     for _ in range(6000):
         now += 0.02
@@ -123,7 +123,7 @@ def test_limits_come_back_slowly():
         seen.append((site.limit, site.rate))
     assert [limit for limit, _ in seen] == sorted(limit for limit, _ in seen)
     assert seen[-1] == (4, 20)
-    assert next(i for i, (_, rate) in enumerate(seen) if rate == 20) * 0.02 > 15
+    assert next(i for i, (_, rate) in enumerate(seen) if rate == 20) * 0.02 > 9
 
 
 def test_without_retry_after_the_pause_doubles_and_the_site_is_closed_in_the_end():
@@ -215,6 +215,37 @@ def test_a_dead_host_does_not_take_its_site_along():
     assert [item for item, _ in answered] == [items[1], items[3]]
     polite.ended(items[2], Signal.FINE, 0)
     assert drained(polite, 0)[0] == [items[4]]
+
+
+def test_a_host_that_never_answers_is_given_up():
+    """A hundred questions into silence are enough, or four hundred answered with errors; the run has to end."""
+    for signal, enough in ((Signal.SILENT, 100), (Signal.FAILED, 400), (Signal.STRAINED, 400)):
+        polite, items = queued(Rules(per_site=1, rate=0), enough + 50)
+        for number in range(enough):
+            now = max(float(number), polite.wake_at() or 0.0)
+            (item,) = drained(polite, now)[0]
+            polite.ended(item, signal, now, why=Verdict(Outcome.TIMEOUT, "given up"))
+        started, answered = drained(polite, enough)
+        assert started == []
+        assert [item for item, _ in answered] == items[enough:]
+
+
+def test_a_site_that_has_answered_is_not_given_up_for_some_bad_pages():
+    """Silence counts only where nothing else was ever heard."""
+    polite, _ = queued(Rules(per_site=1, rate=0), 500)
+    for number in range(499):
+        (item,) = drained(polite, number)[0]
+        polite.ended(item, Signal.FINE if number == 0 else Signal.SILENT, number)
+    assert len(drained(polite, 500)[0]) == 1
+
+
+def test_a_site_that_only_says_503_is_not_slowed_to_a_standstill():
+    """Without a pause asked for, the rate is halved to a quarter of what was configured, no further."""
+    polite, _ = queued(Rules(per_site=1, rate=20), 50)
+    for number in range(20):
+        (item,) = drained(polite, number)[0]
+        polite.ended(item, Signal.STRAINED, number + 0.01)
+    assert polite._sites["a.test"].rate == pytest.approx(5)
 
 
 def test_a_site_that_needs_no_memory_is_forgotten():
