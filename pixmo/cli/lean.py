@@ -21,7 +21,8 @@ def spare_pandas(sources: Iterable[str]) -> None:
     try:
         import pyarrow
 
-        with suppress(AttributeError, ImportError):  # how it finds out depends on its version
-            pyarrow.scalar(0)
+        for _ in range(2):  # its Python part looks first, then its C++ part; how they find out depends on the version
+            with suppress(AttributeError, ImportError):
+                pyarrow.scalar("")
     finally:
         del sys.modules["pandas"]

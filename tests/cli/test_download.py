@@ -110,6 +110,7 @@ def test_out_is_derived_and_said(listed, capsys):
     assert manifest("some")["written"] == 1
 
 
+@pytest.mark.slow
 def test_a_printed_recipe_does_as_its_command(listed, capsys):
     """`--as-recipe`, then `pixmo run`: the same manifest."""
     listed("a good picture", "the same bytes twice")
@@ -132,6 +133,7 @@ def test_a_dry_run_does_nothing(listed, capsys):
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_a_list_comes_on_standard_input(host, tmp_path):
     """`-`, with OUT."""
     text = as_csv([row for row in host if row.kind == "WebP"])
@@ -143,6 +145,7 @@ def test_a_list_comes_on_standard_input(host, tmp_path):
     assert json.loads(done.stdout)["outcomes"] == {"ok": 1}
 
 
+@pytest.mark.slow
 def test_another_list_does_not_replace_the_first(listed, capsys):
     """Told with the command that is meant; `update` then does only what is new."""
     listed("a good picture")
@@ -187,6 +190,7 @@ def test_a_wrong_request_is_one_line(argv, said, listed, capsys):
     assert not Path("out/data").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_within_two_seconds_and_the_same_command_goes_on(listed):
     """In the middle of a request that hangs; what had come is kept and not asked again."""
     listed("a good picture", "never answers")

