@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
-import fsspec
-
 from pixmo.catalog.load import expand, group_names, names
 from pixmo.errors import BadSource, UnknownName
 from pixmo.sources.files import Part
@@ -149,6 +147,8 @@ def _matching(spec: str, path: Path) -> list[Part]:
 
 
 def _remote(spec: str) -> list[Part]:
+    import fsspec  # a tenth of a second, for remote lists only
+
     shown = _without_password(spec)
     try:
         filesystem, path = fsspec.core.url_to_fs(spec)

@@ -64,7 +64,8 @@ class PublishedPictures:
         name = next((n for n in SHAS if n in schema.names), None)
         if name is None or not _picture(schema) or schema.field(name).type != pa.string():
             return
-        shas = pq.read_table(path, columns=[name], partitioning=None).column(name).to_pylist()
+        with pq.ParquetFile(path) as file:
+            shas = file.read([name]).column(name).to_pylist()
         rows = [i for i, s in enumerate(shas) if s]
         keys = np.array([prefix(shas[i]) for i in rows], np.uint64)
         found.add_many(keys, np.full(len(rows), len(self._files), np.uint64), np.array(rows, np.uint64))

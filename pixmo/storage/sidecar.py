@@ -83,7 +83,8 @@ def read(side: SideFile, columns: Iterable[str] | None = None) -> pa.Table:
     """The table, or some of its columns besides the row ids. Raises BadFolder when the file is not what its name says."""
     try:
         wanted = None if columns is None else [ROW_ID, *[c for c in columns if c != ROW_ID]]
-        return pq.read_table(side.path, columns=wanted, memory_map=False, partitioning=None)
+        with pq.ParquetFile(side.path) as file:  # not read_table, which imports pyarrow.dataset and pandas
+            return file.read(wanted, use_threads=False)
     except (OSError, pa.ArrowInvalid) as error:
         raise BadFolder(f"{side.path}: cannot be read; run `pixmo verify --repair` on the folder") from error
 
