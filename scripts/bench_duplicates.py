@@ -68,12 +68,13 @@ def apart(count: int, rng: np.random.Generator) -> U64:
 
 def copies(originals: U64, radius: int, rng: np.random.Generator) -> U64:
     """Each with 1 to `radius` bits turned."""
-    turned: U64 = originals.copy()
+    turned = originals.copy()
     bits = np.argsort(rng.random((len(originals), 64)), axis=1)[:, :radius].astype(np.uint64)
     wanted = rng.integers(1, radius + 1, len(originals))
     for n in range(radius):
         turned ^= np.where(n < wanted, np.uint64(1) << bits[:, n], np.uint64(0))
-    return turned
+    result: U64 = turned
+    return result
 
 
 def pictures(count: int, radius: int, seed: int = 0) -> Pictures:
