@@ -17,6 +17,7 @@ import sys
 from typing import Any, NamedTuple
 
 _LENGTH = struct.Struct("<I")
+NO_MEMORY = 137  # what a shell says of a process that the kernel killed for its memory
 MEMORY_BYTES = 6 * 2**30  # of address space, libraries included
 
 
@@ -113,7 +114,10 @@ def main(fd: int) -> None:
     sock = socket.socket(fileno=fd)
     files: dict[str, int] = {}
     while (work := receive(sock)) is not None:
-        send(sock, look_at(work, files))
+        try:
+            send(sock, look_at(work, files))
+        except MemoryError:  # a picture too large for this process, or a leak: as if the kernel had killed it
+            os._exit(NO_MEMORY)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,14 @@ ENTRIES = st.lists(st.tuples(st.sampled_from([0, 1, 2**63, 2**64 - 1]) | NUMBERS
 @given(st.lists(st.tuples(st.booleans(), ENTRIES), max_size=6))
 def test_it_is_a_dict_of_lists(steps: list[tuple[bool, list[tuple[int, int, int]]]]) -> None:
     """Whatever mixture of single and bulk additions: each key finds its pairs, oldest first, none lost to equal keys."""
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(compact, "_MERGE_AT", 5)
+        small.setattr(compact, "_RUN", 8)
+        behaves_as_a_dict(steps)
+    behaves_as_a_dict(steps)
+
+
+def behaves_as_a_dict(steps: list[tuple[bool, list[tuple[int, int, int]]]]) -> None:
     found, oracle = CompactMap(), dict[int, list[tuple[int, int]]]()
     for in_bulk, entries in steps:
         if in_bulk:
