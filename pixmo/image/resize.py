@@ -29,6 +29,7 @@ def resized(image: Image.Image, longest_edge_px: int, format: str, quality: int)
     if longest > longest_edge_px:
         size = tuple(max(1, round(edge * longest_edge_px / longest)) for edge in plain.size)
         plain = plain.resize((size[0], size[1]), Image.Resampling.LANCZOS)
+    plain.info = {}  # writers take comments and times from here
     out = io.BytesIO()
     plain.save(out, format, **_options(format, quality), **_profile(upright, plain))
     return Resized(out.getvalue(), format, *plain.size)
