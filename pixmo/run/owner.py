@@ -11,6 +11,7 @@ import asyncio
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ from pixmo.errors import NoSpace, PixmoError
 from pixmo.run.ownership import owner_of
 from pixmo.storage.journal_writer import JournalWriter, encode
 from pixmo.storage.pack_writer import PackWriter, sync_all
+from pixmo.storage.publish import disk_errors
 
 SYNC_S = 2.0
 
@@ -42,7 +44,7 @@ class Owner:
         self._buried = frozenset(told["tombstones"])
         self._min_free = told["min_free_bytes"]
         self._folder = store
-        self._failed: PixmoError | None = None
+        self._failed: Exception | None = None
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told["settings"].items()}
         self._allow_hosts = settings.get("allow_hosts", ())
         self._fetcher = Fetcher(HttpSettings(**settings), self._deliver, owns=self._owns)
@@ -85,7 +87,7 @@ class Owner:
             line = self._line(key, int(rnd), reply)
             offset = self._journal.size
             self._journal.write(line)
-        except PixmoError as error:
+        except (PixmoError, OSError) as error:
             self._fail(error)
             return
         self._tell(b"A %d %s" % (offset, line))
@@ -118,19 +120,20 @@ class Owner:
         finally:
             self._sock.setblocking(False)
 
-    def _fail(self, error: PixmoError) -> None:
+    def _fail(self, error: Exception) -> None:
         self._failed = error
-        self._tell(b"F " + json.dumps({"kind": type(error).__name__, "message": str(error)}).encode() + b"\n")
+        self._tell(_failure(error))
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(SYNC_S)
             covered, descriptors = self._journal.size, self._packs.duplicates()
-            await asyncio.to_thread(sync_all, descriptors)
             try:
+                with disk_errors(self._folder):
+                    await asyncio.to_thread(sync_all, descriptors)
                 self._journal.sync(covered)
                 self._check_space()
-            except PixmoError as error:
+            except (PixmoError, OSError) as error:
                 self._fail(error)
 
     def _check_space(self) -> None:
@@ -142,12 +145,18 @@ class Owner:
             )
 
 
+def _failure(error: Exception) -> bytes:
+    return b"F " + json.dumps({"kind": type(error).__name__, "message": str(error)}).encode() + b"\n"
+
+
 def main(fd: int) -> None:
     """Reads the settings line and serves until the coordinator leaves."""
     gc.set_threshold(
         20_000, 50, 50
     )  # most of what lives here are questions that wait; looking through them often is waste
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection kept per host is a file
     sock = socket.socket(fileno=fd)
     first = bytearray()
     while not first.endswith(b"\n"):
@@ -155,7 +164,14 @@ def main(fd: int) -> None:
         if not data:
             return
         first += data
-    asyncio.run(Owner(cast("dict[str, Any]", json.loads(first)), sock).run())
+    told = cast("dict[str, Any]", json.loads(first))
+    try:
+        with disk_errors(Path(told["store"])):
+            owner = Owner(told, sock)
+    except (PixmoError, OSError) as error:  # no files of its own: told, so that it is not started again and again
+        sock.sendall(_failure(error))
+        return
+    asyncio.run(owner.run())
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ class _Owner:
                 self._process.wait()
 
     async def _serve(self) -> None:
-        while self._outstanding and not self._closing:
+        while self._outstanding and not self._closing and not self._owners.failed.done():
             await self._one_life()
             if not self._closing and self._outstanding:
                 self._recover()
