@@ -63,7 +63,8 @@ def apart(count: int, rng: np.random.Generator) -> U64:
     found = found[np.abs(np.bitwise_count(found).astype(int) - 32) <= 12]  # pHash sets half of its bits
     if len(found) < count:
         raise SystemExit(f"only {len(found):,} hashes apart from each other for {count:,}: give fewer pictures")
-    return found[:count]
+    first: U64 = found[:count]
+    return first
 
 
 def copies(originals: U64, radius: int, rng: np.random.Generator) -> U64:

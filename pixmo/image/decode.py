@@ -108,7 +108,9 @@ def _opened(data: bytes, name: str) -> ImageFile:
     """As Image.open with one format, but without its process-wide pixel limit: ours is checked instead."""
     if name not in Image.OPEN:
         importlib.import_module(f"PIL.{_PLUGINS[name]}")
-    factory, _ = Image.OPEN[name]
+    factory, accept = Image.OPEN[name]
+    if accept is not None and accept(data[:16]) is not True:
+        raise SyntaxError(f"a kind of {name} that Pillow does not open")
     return factory(io.BytesIO(data), "")
 
 
