@@ -37,7 +37,7 @@ class FindDuplicates:
 
     def __post_init__(self) -> None:
         if not 0 <= self.radius <= 8:
-            raise BadSetting(f"radius is {self.radius}; give 0 to 8 (--no-near looks at bytes only)")
+            raise BadSetting(f"radius is {self.radius}; give 0 to 8 (near = false looks at bytes only)")
 
     @property
     def needs(self) -> pa.Schema:
