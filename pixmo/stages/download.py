@@ -58,6 +58,9 @@ class Download:
     user_agent: str = effort(HttpSettings().user_agent, "who we say we are; put a way to reach you in it")
     headers: tuple[str, ...] = effort((), "HOST:NAME=VALUE, a header sent to one host only")
 
+    def __post_init__(self) -> None:
+        HttpSettings(**self.http_settings(1))  # raises BadSetting here, not in a process far away
+
     @property
     def needs(self) -> pa.Schema:
         """The URL, and the digest the source expects."""
@@ -111,7 +114,8 @@ class Download:
         sha = answer.value if fetched else None
         verdict = None
         if fetched:
-            verdict = "none_expected" if not expected else "equal" if expected.lower() == sha else "differs"
+            digest = (expected or "").strip().lower()
+            verdict = "none_expected" if not digest else "equal" if digest == sha else "differs"
         return (
             fetched, str(outcome), answer.detail or None, facts.get("status"), facts.get("final_url"),
             facts.get("content_type"), facts.get("optout"), sha, size if fetched else None, verdict,

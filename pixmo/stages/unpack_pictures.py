@@ -33,12 +33,13 @@ class UnpackPictures:
 
     def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Facts without a network."""
-        sha, size, expected = (batch.column(n) for n in ("embedded_sha256", "embedded_bytes", "image_sha256"))
+        sha, size = batch.column("embedded_sha256"), batch.column("embedded_bytes")
+        expected = pc.utf8_lower(pc.utf8_trim_whitespace(batch.column("image_sha256")))
         there = pc.and_(pc.is_valid(sha), pc.fill_null(pc.greater(size, 0), False))
         empty = pc.and_(pc.is_valid(sha), pc.invert(there))
         outcome = pc.if_else(there, str(Outcome.OK), pc.if_else(empty, str(Outcome.EMPTY), str(Outcome.NO_URL)))
-        verdict = pc.if_else(pc.equal(sha, pc.utf8_lower(expected)), "equal", "differs")
-        verdict = pc.if_else(pc.is_valid(expected), verdict, "none_expected")
+        verdict = pc.if_else(pc.equal(sha, expected), "equal", "differs")
+        verdict = pc.if_else(pc.fill_null(pc.not_equal(expected, ""), False), verdict, "none_expected")
         columns = {
             "fetched": there,
             "fetch_outcome": outcome,
