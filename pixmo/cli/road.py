@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, cast
+from typing import Any
 
 from pixmo.errors import BadSetting, UnknownSetting
 from pixmo.run.recipe import Recipe, Step, load_stage
@@ -42,8 +42,7 @@ def road(source: str | Sequence[str] | None, name: str = "", media: str = "url",
     steps = tuple(_steps(media, shape, bool(head["splits"]), told))
     _check_all_used(told)
     given = source if source is None or isinstance(source, str) else tuple(source)
-    # several files are one input too: a recipe writes and reads them as a list
-    return Recipe(name or name_of(given), steps, cast("str | None", given), source=inputs, **head)
+    return Recipe(name or name_of(given), steps, given, source=inputs, **head)
 
 
 def name_of(source: str | Sequence[str] | None) -> str:

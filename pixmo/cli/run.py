@@ -41,6 +41,6 @@ def command(
         loaded = replace(loaded, input=source)
     if limit is not None:
         loaded = replace(loaded, source=loaded.source | {"limit": limit})
-    spare_pandas([loaded.input or ""])
+    spare_pandas((loaded.input or "",) if isinstance(loaded.input, str | None) else loaded.input)
     where = out or out_given
     return carry_out(loaded, Places((), where or Path(name_of(loaded.name)), where is None), values)

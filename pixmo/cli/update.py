@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import click
 
@@ -29,5 +29,5 @@ def command(out: Path, sources: tuple[str, ...], as_json: bool, **values: Any) -
     recipe = Folder(out).recipe()
     if sources:
         given = sources[0] if len(sources) == 1 else sources
-        recipe = replace(recipe, input=cast("str", given))  # several files are one input too
+        recipe = replace(recipe, input=given)
     return finished(run_recipe(recipe, out, effort_of(values, out), update=True), as_json)

@@ -103,6 +103,15 @@ def _exactly(sock: socket.socket, size: int) -> bytes | None:
     return bytes(data)
 
 
+def warm_up() -> None:
+    """Loads what nearly every picture needs, while the first ones are still on their way."""
+    from PIL import Image
+
+    from pixmo.image.phash import hashes
+
+    hashes(Image.new("L", (128, 128)))
+
+
 def main(fd: int) -> None:
     """Answers until the coordinator leaves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's to handle
@@ -112,6 +121,7 @@ def main(fd: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sock = socket.socket(fileno=fd)
+    warm_up()
     files: dict[str, int] = {}
     while (work := receive(sock)) is not None:
         try:

@@ -36,6 +36,11 @@ class Decoders:
     def __repr__(self) -> str:
         return f"Decoders({len(self._free)} free)"
 
+    def warm(self) -> None:
+        """Starts the processes now, to be ready when the first picture is there."""
+        for decoder in self._free:
+            self._threads.submit(decoder.start)
+
     async def look(self, steps: Sequence[PictureStep], pictures: Sequence[PictureTask]) -> list[Result | Outcome]:
         """Per picture its results, or the outcome of a picture that crashes or hangs its decoder."""
         chunks = [list(pictures[i : i + CHUNK]) for i in range(0, len(pictures), CHUNK)]
@@ -109,6 +114,12 @@ class _Decoder:
     def reap(self) -> None:
         if self._process:
             self._ended()
+
+    def start(self) -> None:
+        """Starts the process; a failure shows when it is asked."""
+        if not self._closed:
+            with suppress(OSError):
+                self._started()
 
     def _started(self) -> socket.socket:
         if self._sock is None:

@@ -132,7 +132,7 @@ def open_input(recipe: Recipe) -> Any:  # Any: (Source, Columns) of pixmo.source
     if recipe.input is None:
         raise BadSetting(f"recipe {recipe.name!r} has no input; give a SOURCE or set `input`")
     if recipe.source.get("pictures"):
-        return open_folder(Path(recipe.input))
+        return open_folder(Path(str(recipe.input)))
     return open_source(
         recipe.input, url_column=recipe.url_column, sha256_column=recipe.sha256_column,
         **{k: v for k, v in recipe.source.items() if k != "pictures"},
@@ -171,11 +171,12 @@ class _Work:
         self._recipe, self._plan, self._shards, self._store = recipe, plan, shards, store
         self._effort, self._reuse, self._progress = effort, reuse, progress
         self._download: AnyStage | None = recipe.find("download")
+        self._decoders: Decoders | None = None
 
     async def run(self, side_files: Any) -> LocalWorld:  # Any: SideFiles
         enough = self._download.enough if self._download else (lambda line: True)
         world = LocalWorld(self._store, enough, self._start_owners, self._reuse)
-        decoders = Decoders(self._effort.processes, self._effort.decode_timeout_s)
+        decoders = self._decoders = Decoders(self._effort.processes, self._effort.decode_timeout_s)
         pictures = PictureStages(self._store, decoders, world, side_files)
         machinery = Machinery(side_files, world, pictures, self._progress.on_shard)
         runner = Runner(self._recipe, self._shards, machinery)
@@ -190,6 +191,8 @@ class _Work:
 
     def _start_owners(self, world: LocalWorld) -> Owners:
         assert self._download is not None
+        if self._decoders and any(step.kind == "picture" for step in self._recipe.steps):
+            self._decoders.warm()
         count = self._effort.processes
         settings = self._download.http_settings(count)
         return Owners(count, settings, self._store, self._effort.min_free_bytes, world.on_answer)

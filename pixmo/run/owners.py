@@ -22,12 +22,6 @@ from pixmo.storage.store import Store
 
 _REASONS = {"NoSpace": NoSpace, "BadFolder": BadFolder}
 _MAX_DEATHS = 5  # in a row, without one answer in between
-MALLOC = {
-    # glibc gives memory of a picture's size back to the system and faults it in again, 17 pages each time: keep it (a fifth
-    # of an owner's time in the kernel)
-    "MALLOC_MMAP_THRESHOLD_": str(64 * 2**20),
-    "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
-}
 
 
 class Question(NamedTuple):
@@ -150,7 +144,7 @@ class _Owner:
         self._journal = self._owners.journal_path(writer_name)
         command = [sys.executable, "-m", "pixmo.run.owner", str(theirs.fileno())]
         self._process = subprocess.Popen(  # noqa: ASYNC220 – returns at once
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=os.environ | MALLOC
+            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
         )
         theirs.close()
         reader, self._writer = await asyncio.open_connection(sock=ours, limit=1 << 20)

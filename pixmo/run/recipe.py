@@ -59,7 +59,7 @@ class Recipe:
 
     name: str
     steps: tuple[Step, ...]
-    input: str | None = None
+    input: str | tuple[str, ...] | None = None  # several files are one list
     url_column: str | None = None
     sha256_column: str | None = None
     splits: tuple[str, ...] = ()
