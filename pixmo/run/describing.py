@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pixmo.ids import digest
 from pixmo.run.folder import Folder
@@ -33,13 +31,13 @@ REPORTED = (
 
 def publish_card(
     folder: Folder, recipe: Recipe, plan: Plan, files: Sequence[ManifestFile], outcomes: dict[str, int],
-    left: dict[str, int], image_columns: tuple[str, ...],
+    left: dict[str, int], schema: pa.Schema, image_columns: tuple[str, ...],
 ) -> ManifestFile:  # fmt: skip
     """Writes README.md, if it says something new."""
     download, fold = recipe.find("download"), recipe.find("fold_outcome")
     resize = recipe.find("resize_image")
     facts = CardFacts(
-        name=recipe.name, source=plan.source, splits=_splits(plan, files), schema=_schema(folder.out, files),
+        name=recipe.name, source=plan.source, splits=_splits(plan, files), schema=schema,
         image_columns=image_columns, format=recipe.format, rows_in=plan.rows, outcomes=outcomes, clauses=left,
         licence=plan.facts.get("licence"), revision=plan.facts.get("revision"), was_fetched=download is not None,
         honours_opt_out=download is None or not download.ignore_optout,
@@ -59,15 +57,6 @@ def _splits(plan: Plan, files: Sequence[ManifestFile]) -> tuple[SplitFacts, ...]
         mine = [f for f in files if f.split == split]
         told.append(SplitFacts(split, sum(f.rows or 0 for f in mine), sum(f.bytes for f in mine), len(mine)))
     return tuple(told)
-
-
-def _schema(out: Path, files: Sequence[ManifestFile]) -> pa.Schema:
-    for file in files:
-        if file.path.endswith(".parquet"):
-            return pq.read_schema(out / file.path)
-        if file.path.endswith(".arrow"):
-            return pa.ipc.open_stream(out / file.path).schema
-    return pa.schema([])
 
 
 def publish_report(

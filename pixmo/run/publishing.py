@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -94,9 +95,9 @@ class Publisher:
     ) -> None:  # fmt: skip
         self._folder, self._store, self._recipe, self._plan = folder, store, recipe, plan
         self._shards, self._progress, self._threads = shards, progress, threads
+        self._starts = [s.start for s in shards]
         self._columns = self._chosen()
         self._files_written = 0
-        self._done = 0
         self._stop = False
 
     def publish(self, samples: list[tuple[float, int]], seconds: float) -> Published:
@@ -141,7 +142,11 @@ class Publisher:
         before = load(out)
         images = (self._columns.picture_name,) if self._columns.picture else ()
         outcomes = published.counts["outcome"]
-        files.append(publish_card(self._folder, self._recipe, self._plan, files, outcomes, published.left, images))
+        files.append(
+            publish_card(
+                self._folder, self._recipe, self._plan, files, outcomes, published.left, self._schema(), images
+            )
+        )
         counts = published.counts | {"left": published.left}
         manifest = Manifest(
             tuple(sorted(files, key=lambda f: f.path)),
@@ -194,7 +199,8 @@ class Publisher:
         )  # fmt: skip
 
     def _overlapping(self, rng: Range) -> list[Shard]:
-        return [s for s in self._shards if s.start < rng.stop and s.start + s.planned.rows > rng.start]
+        first = bisect_right(self._starts, rng.start) - 1
+        return list(self._shards[first : bisect_left(self._starts, rng.stop)])
 
     def _record_path(self, rng: Range) -> Path:
         return self._folder.hidden / "published" / f"{rng.split}-{rng.number:05d}.json"
@@ -251,10 +257,10 @@ class Publisher:
                 for batch in rows.combine_chunks().to_batches(max_chunksize=1000):
                     shard.write(batch)
                 return shard.close()
-        picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-        kind = pa.list_(picture) if columns.is_list else picture
-        schema = pa.schema([pa.field(columns.picture_name, kind), *rows.schema])
-        with open_shard(path, schema, (columns.picture_name,)) as shard, PictureReader() as reader:
+        with (
+            open_shard(path, self._with_picture(rows.schema), (columns.picture_name,)) as shard,
+            PictureReader() as reader,
+        ):
             batches = picture_batches(
                 rows, places, paths, column=columns.picture_name, is_list=columns.is_list, reader=reader
             )
@@ -264,6 +270,20 @@ class Publisher:
                 if self._stop:
                     raise KeyboardInterrupt
             return shard.close()
+
+    def _schema(self) -> pa.Schema:
+        """The columns as published."""
+        first = self._table(self._shards[0])
+        kinds = [first.schema.field(n).type for n in self._columns.inner]
+        told = [pa.field(n, k) for n, k in zip(self._columns.outer, kinds, strict=True)]
+        return self._with_picture(pa.schema([pa.field(ROW_ID, pa.string()), *told]))
+
+    def _with_picture(self, schema: pa.Schema) -> pa.Schema:
+        if self._columns.picture is None:
+            return schema
+        picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+        kind = pa.list_(picture) if self._columns.is_list else picture
+        return pa.schema([pa.field(self._columns.picture_name, kind), *schema])
 
     def _selected(self, rng: Range) -> tuple[pa.Table, Record]:
         """The rows of a range that stay, with all published columns, and the counts of those that do not."""
