@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pixmo.errors import BadFolder, BadSource
+from pixmo.errors import BadFolder, BadSetting, BadSource
 from pixmo.ids import digest_of
 from pixmo.run.rows import SHARD_ROWS, RowIds, prefixes_of, repeats, shards
 from pixmo.run.splits import TRAIN, Split, assign, canonical_url, key_of
@@ -29,6 +29,7 @@ from pixmo.storage.publish import publish_bytes
 from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles
 from pixmo.storage.store import Store
 
+FORMAT = "pixmo-plan/1"
 STAGE = "rows"
 SPLIT = "split"
 SOURCE_PREFIX = "source:"
@@ -126,7 +127,7 @@ class Plan:
 
     def publish(self, path: Path) -> None:
         """Writes plan.json."""
-        told = asdict(self) | {"format": "pixmo-plan/1", "roles": self.roles._asdict()}
+        told = asdict(self) | {"format": FORMAT, "roles": self.roles._asdict()}
         told["shards"] = [s._asdict() for s in self.shards]
         publish_bytes(path, json.dumps(told, indent=0).encode())
 
@@ -161,6 +162,8 @@ def load_plan(path: Path) -> Plan | None:
         return None
     try:
         told = json.loads(path.read_bytes())
+        if told["format"] != FORMAT:
+            raise BadFolder(f"{path}: format {told['format']!r} is not {FORMAT!r}; use the pixmo that wrote it")
         return Plan(
             told["source"], told["identity"], Roles(**told["roles"]), tuple(told["splits"]),
             tuple(PlannedShard(**s) for s in told["shards"]), told["facts"],
@@ -176,8 +179,12 @@ def build_plan(
     facts: dict[str, Any], progress: Callable[[int], None] = lambda rows: None,
 ) -> Plan:  # fmt: skip
     """Reads the source whole and publishes the rows' side files; the caller publishes the plan."""
-    own_splits = source_splits(source)
-    renamed, roles = _roles(columns, source.schema().names, own_splits)
+    own_splits, names = source_splits(source), source.schema().names
+    if splits and own_splits == (TRAIN,):  # all train: as good as none, and part of it may be held out
+        own_splits, names = (), [n for n in names if n != SPLIT]
+    if splits and own_splits:
+        raise BadSetting(f"{source.name}: has splits of its own ({', '.join(own_splits)}); leave yours out")
+    renamed, roles = _roles(columns, names, own_splits)
     side_files.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-plan-", dir=side_files.folder) as scratch:
         first = _FirstPass(Path(scratch), roles, bool(splits), progress)
@@ -185,9 +192,9 @@ def build_plan(
         if not first.rows:
             raise BadSource(f"{source.name}: has no rows")
         of_row = first.assigned(splits)
-        names = (TRAIN, *(s.name for s in splits))
-        planned = tuple(_publish(first, of_row, names, side_files))
-    found = [name for name in dict.fromkeys([*names, *own_splits]) if any(s.splits.get(name) for s in planned)]
+        ours = (TRAIN, *(s.name for s in splits))
+        planned = tuple(_publish(first, of_row, ours, side_files))
+    found = [name for name in dict.fromkeys([*ours, *own_splits]) if any(s.splits.get(name) for s in planned)]
     found += [n for s in planned for n in s.splits if n not in found]
     return Plan(source.name, source.identity(), roles, tuple(dict.fromkeys(found)), planned, facts)
 
