@@ -67,7 +67,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise NoSpace(
                 f"{path}: no space left; free some and run the same command again, nothing is lost"
             ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENAMETOOLONG):
             raise BadFolder(
                 f"{path}: may not be written ({os.strerror(error.errno)}); choose another folder"
             ) from error

@@ -100,7 +100,8 @@ def test_a_file_over_the_limit_is_no_space_and_leaves_nothing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("number", "kind"), [(28, NoSpace), (122, NoSpace), (27, NoSpace), (30, BadFolder), (13, BadFolder)]
+    ("number", "kind"),
+    [(28, NoSpace), (122, NoSpace), (27, NoSpace), (30, BadFolder), (13, BadFolder), (20, BadFolder), (36, BadFolder)],
 )
 def test_refusals_to_write_become_errors_a_user_can_act_on(number: int, kind: type[Exception], tmp_path: Path) -> None:
     """ENOSPC, EDQUOT and EFBIG are a full disk; EROFS and EACCES a folder that may not be written."""
