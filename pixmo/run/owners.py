@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
+from pixmo.engines.http.guard import Place, place_of
 from pixmo.engines.http.site import site_of
 from pixmo.errors import BadFolder, NoSpace, PixmoError
 from pixmo.run.ownership import owner_of
@@ -63,10 +63,10 @@ class Owners:
     def _number_of(self, url: str) -> int:
         if len(self._owners) == 1:
             return 0
-        try:
-            return owner_of(site_of(urlsplit(url).hostname or ""), len(self._owners))
-        except ValueError:  # not a URL: any owner will say so
+        place = place_of(url)  # the reading of whoever asks: another would give a host a second owner
+        if not isinstance(place, Place):  # not a URL: any owner will say so
             return 0
+        return owner_of(site_of(place.host), len(self._owners))
 
     def told(self, number: int, writer: str) -> dict[str, Any]:
         """The settings line of an owner."""

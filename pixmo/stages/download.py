@@ -81,6 +81,8 @@ class Download:
         outcome = line["outcome"]
         if outcome == Outcome.TOO_LARGE:
             return (line.get("declared") or 0) > self.max_bytes or (line.get("cut_at") or 0) >= self.max_bytes
+        if outcome == Outcome.BAD_REDIRECT and (line.get("detail") or "").startswith("more than "):
+            return self._too_many_hops(line)
         if outcome == Outcome.OPTED_OUT:
             return not self.ignore_optout
         if outcome == Outcome.REFUSED_ADDRESS:
@@ -88,6 +90,9 @@ class Download:
         if outcome == Outcome.REFUSED_ROBOTS:
             return self.robots
         return True
+
+    def _too_many_hops(self, facts: Mapping[str, Any]) -> bool:
+        return len(facts.get("hops") or ()) > self.max_redirects
 
     async def __call__(self, batch: pa.RecordBatch, world: World) -> pa.RecordBatch:
         """One answer per row."""
@@ -110,6 +115,8 @@ class Download:
             outcome = Outcome.TOO_LARGE
         if outcome is Outcome.OK and facts.get("optout") and not self.ignore_optout:
             outcome = Outcome.OPTED_OUT
+        if outcome is Outcome.OK and self._too_many_hops(facts):
+            outcome = Outcome.BAD_REDIRECT
         fetched = outcome is Outcome.OK
         sha = answer.value if fetched else None
         verdict = None

@@ -148,7 +148,7 @@ class Asker:
         facts["status"] = status
         for name, key in _KEPT:
             if (value := headers.get(name)) is not None:
-                facts[key] = value[:300]
+                facts[key] = _text(value[:300])
         if 200 <= status < 300:
             if status == 206:  # nobody asked for a part
                 return _failed(flight, Refusal(Outcome.TRUNCATED, "206, a part"))
@@ -167,7 +167,7 @@ class Asker:
         headers, facts, limit = response.headers, flight.facts, self._settings.max_bytes
         said = optout(headers.getall, self._settings.agent_token)
         if said is not None:
-            facts["optout"] = said
+            facts["optout"] = _text(said)
             if heed_optout:
                 await self._drain(response, flight)
                 return Attempt(Outcome.OPTED_OUT, facts)
@@ -238,6 +238,11 @@ def _failed(flight: Flight, why: Refusal) -> Attempt:
     if why.detail:
         flight.facts["detail"] = why.detail
     return Attempt(why.outcome, flight.facts)
+
+
+def _text(value: str) -> str:
+    """A header's value as text that can be written: bytes that are no UTF-8 become replacement characters."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _is_proxied() -> bool:

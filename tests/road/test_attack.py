@@ -1,0 +1,105 @@
+"""What hostile hosts, odd lists and interrupted disks must not do: end a run, lose a picture, bring one back."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pixmo.run.job import Effort, run_recipe
+from pixmo.run.owners import Owners
+from pixmo.storage.store import Store
+from tests.road.lists import ADDRESSES, fill, road
+from tests.server.trouble import TroubleServer
+
+pytestmark = pytest.mark.slow
+QUIET = Effort(n_proc=1, min_free_bytes=0, quiet=True)
+
+
+@pytest.fixture
+def host() -> Iterator[TroubleServer]:
+    """One host with forty pictures."""
+    with TroubleServer(addresses=ADDRESSES[:1]) as server:
+        fill(server)
+        yield server
+
+
+def listed(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def pictures(host: TroubleServer, count: int) -> list[dict[str, Any]]:
+    return [{"image_url": host.url(f"/p/{i}.jpg"), "caption": f"row {i}"} for i in range(count)]
+
+
+def published(out: Path) -> pa.Table:
+    return pq.read_table(out / "data")
+
+
+# hosts
+
+
+@pytest.fixture
+def odd_headers() -> Iterator[str]:
+    """A host whose headers are no UTF-8; its URL."""
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = sock.accept()
+            except OSError:
+                return
+            with peer:
+                peer.recv(65_536)
+                peer.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\xff\xfe\r\nX-Robots-Tag: x\xff, noai\r\nContent-Length: 0\r\n"
+                    b"Connection: close\r\n\r\n"
+                )
+
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{sock.getsockname()[1]}/a.jpg"
+        sock.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def test_headers_that_are_no_unicode_end_no_run(tmp_path: Path, odd_headers: str) -> None:
+    """Bytes of a header that are no UTF-8 are replaced in the row; they used to end the whole run."""
+    source = listed(tmp_path / "list.jsonl", [{"image_url": odd_headers}])
+    assert run_recipe(road(source), tmp_path / "out", QUIET).outcomes == {"opted_out": 1}
+    (side,) = (tmp_path / "out/.pixmo/columns").glob("download.*")
+    assert pq.read_table(side).column("content_type").to_pylist() == ["image/jpeg\ufffd\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("http://bücher.de/1", "http://xn--bcher-kva.de/2"),
+        ("http://a。example.com/1", "http://example.com/2"),
+        ("http://[0:0:0:0:0:0:0:1]/1", "http://[::1]/2"),
+        ("http://example.com\\@evil.org/1", "http://example.com/2"),
+    ],
+)
+async def test_all_spellings_of_a_host_have_one_owner(tmp_path: Path, one: str, other: str) -> None:
+    """Whichever way a list spells a host, its questions go to the process that owns it, so that its limits hold."""
+    owners = Owners(997, {}, Store(tmp_path), 0, lambda *answer: None)
+    assert owners._number_of(one) == owners._number_of(other)
+    await owners.close()
+
+
+def test_the_longest_chain_of_redirects_is_a_policy(tmp_path: Path, host: TroubleServer) -> None:
+    """A larger limit asks again what was given up too early; a smaller one refuses what came over too many hops, unasked."""
+    source = listed(tmp_path / "list.jsonl", [{"image_url": host.url("/redirect:4/p/1.jpg")}])
+    for limit, outcome in ((2, "bad_redirect"), (8, "ok"), (3, "bad_redirect"), (4, "ok")):
+        asked = len(host.log)
+        assert run_recipe(road(source, max_redirects=limit), tmp_path / "out", QUIET).outcomes == {outcome: 1}
+        assert (len(host.log) > asked) == (limit in (2, 8))
