@@ -35,6 +35,7 @@ class ArrowShard:
         """Appends the batch. Raises ArrowInvalid for columns that are not those of the schema."""
         if batch.num_rows:
             self._writer.write_batch(portable(batch, self._schema))
+            self._sink.check()
             self._rows += batch.num_rows
             self._batches += 1
 
@@ -43,6 +44,7 @@ class ArrowShard:
         if not self._sink.closed:
             self._writer.close()
             self._sink.close()
+        self._sink.check()
         return Written(self._rows, self._sink.tell(), self._sink.digest(), self._batches)
 
     def __enter__(self) -> Self:

@@ -57,6 +57,7 @@ class ParquetShard:
         del batch
         for piece in _pieces(fitting, *self._limits):
             self._writer.write_table(pa.Table.from_batches([piece]), row_group_size=piece.num_rows)
+            self._sink.check()
             self._rows += piece.num_rows
             self._groups += 1
 
@@ -65,6 +66,7 @@ class ParquetShard:
         if not self._sink.closed:
             self._writer.close()
             self._sink.close()
+        self._sink.check()
         return Written(self._rows, self._sink.tell(), self._sink.digest(), self._groups)
 
     def __enter__(self) -> Self:

@@ -50,7 +50,11 @@ class ShardWriter(Protocol):
 
 
 class HashingSink(io.RawIOBase):
-    """A binary file, written from beginning to end, whose sha256 is taken of each buffer as it goes by."""
+    """A binary file, written from beginning to end, whose sha256 is taken of each buffer as it goes by.
+
+    A write that fails (a full disk) is remembered and told by `check`, not raised: Arrow's Parquet writer ends the whole
+    process when a sink raises in the middle of a page.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -59,6 +63,7 @@ class HashingSink(io.RawIOBase):
         self._sha256 = hashlib.sha256()
         self._waiting = bytearray()
         self._size = 0
+        self._failed: OSError | None = None
 
     def __repr__(self) -> str:
         return f"HashingSink({self._size} bytes{', closed' if self.closed else ''})"
@@ -100,12 +105,22 @@ class HashingSink(io.RawIOBase):
                 super().close()
                 os.close(self._fd)
 
+    def check(self) -> None:
+        """Raises what a write failed with; the writers of this room ask after each batch and when they close."""
+        if self._failed is not None:
+            raise self._failed
+
     def digest(self) -> Digest:
         """The sha256 of everything flushed."""
         return Digest(self._sha256.hexdigest())
 
     def _put(self, view: memoryview) -> None:
+        if self._failed is not None:
+            return
         self._sha256.update(view)
         view = view.cast("B")
-        while view:
-            view = view[os.write(self._fd, view) :]
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            self._failed = error

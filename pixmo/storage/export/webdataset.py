@@ -76,12 +76,14 @@ class WebDatasetShard:
         for row in range(fitting.num_rows):
             told = {name: value[row] for name, value in zip(others.schema.names, values, strict=True)}
             self._sample(told, [(n, p[row]) for n, p in zip(self._images, pictures, strict=True)])
+        self._sink.check()
 
     def close(self) -> Written:
         """Ends the archive; a second call only says the same again."""
         if not self._sink.closed:
             self._tar.finish()
             self._sink.close()
+        self._sink.check()
         index = f"v1.2 {len(self._lines)}\n" + "".join(self._lines)
         return Written(len(self._lines), self._sink.tell(), self._sink.digest(), 0, index.encode())
 
