@@ -6,8 +6,8 @@ are taken from the older file of the same stage.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -33,6 +33,14 @@ def needed_by(steps: Sequence[Step]) -> list[str]:
     return [n for n in dict.fromkeys(names) if n not in added]
 
 
+class Key(NamedTuple):
+    """What decides the values of a row: its picture and the truth of each `when`; also the row where stages read its columns."""
+
+    sha256: str | None
+    truths: tuple[bool, ...]
+    row: int | None
+
+
 class PictureStages:
     """Runs a group of picture stages; one per run."""
 
@@ -48,43 +56,26 @@ class PictureStages:
         columns = {n: flat.column(n).to_pylist() for n in flat.column_names}
         shas: list[str | None] = columns[SHA]
         known = [self._known(step, shard) for step in steps]
-        found: dict[str, list[Values | None]] = {}
-        reusable = not set(needed_by(steps)) - {SHA}  # then a picture's digest alone decides its values
-        todo: dict[str, PictureTask] = {}
-        rows = range(len(shas))
-        for row in rows:
-            sha = shas[row]
-            if sha is None or sha in found or sha in todo:
+        keys = _keys(steps, columns)
+        found: dict[Key, list[Values | None]] = {}
+        todo: dict[Key, PictureTask] = {}
+        for row, (sha, key) in enumerate(zip(shas, keys, strict=True)):
+            if sha is None or key in found or key in todo:
                 continue
-            if reusable and all(sha in k for k in known):
-                found[sha] = [k[sha] for k in known]
+            values = {n: columns[n][row] for n in needed_by(steps)}
+            before = _known_values(steps, known, sha, values) if key.row is None else None
+            if before is not None:
+                found[key] = before
             elif (where := self._store.locate(sha)) is not None:
-                values = {n: v[row] for n, v in columns.items()}
                 path = self._store.packs.path(where.pack)
-                todo[self._key(reusable, sha, row)] = PictureTask(path, where.offset, where.length, sha, values)
+                todo[key] = PictureTask(path, where.offset, where.length, sha, values)
         results = await self._decoders.look([PictureStep(s.stage, s.when) for s in steps], list(todo.values()))
         self.decoded += len(results)
         by_key = dict(zip(todo, (self._settled(steps, r) for r in results), strict=True)) | found
         return [
-            self._table(step, [self._at(by_key, reusable, shas[r], r, i, columns, step) for r in rows], shas)
+            self._table(step, [_at(by_key.get(key), i, columns, row, step) for row, key in enumerate(keys)], shas)
             for i, step in enumerate(steps)
         ]
-
-    @staticmethod
-    def _key(reusable: bool, sha: str, row: int) -> str:
-        return sha if reusable else f"{sha}:{row}"
-
-    def _at(
-        self, by_key: dict[str, list[Values | None]], reusable: bool, sha: str | None, row: int, step_number: int,
-        columns: dict[str, list[Any]], step: Step,
-    ) -> Values | None:  # fmt: skip
-        if sha is None:
-            return None
-        when = (step.when or "").removeprefix("not ")
-        if when in columns and not is_true({when: columns[when][row]}, step.when or ""):
-            return None
-        found = by_key.get(self._key(reusable, sha, row))
-        return None if found is None else found[step_number]
 
     def _settled(self, steps: Sequence[Step], result: Result | Outcome) -> list[Values | None]:
         """Results as column values: bytes go to the store, a picture that ended its decoder says so."""
@@ -119,6 +110,42 @@ class PictureStages:
         return known
 
 
+def _keys(steps: Sequence[Step], columns: Mapping[str, list[Any]]) -> list[Key]:  # Any: column values
+    outer = [n for n in needed_by(steps) if n != SHA]
+    read = {n for s in steps for n in s.stage.needs_names()}
+    if read.intersection(outer):
+        return [Key(sha, (), row) for row, sha in enumerate(columns[SHA])]
+    truths = zip(*(map(bool, columns[n]) for n in outer), strict=True) if outer else [()] * len(columns[SHA])
+    return [Key(sha, told, None) for sha, told in zip(columns[SHA], truths, strict=True)]
+
+
+def _known_values(
+    steps: Sequence[Step], known: Sequence[dict[str, Values]], sha: str, values: Mapping[str, Any]
+) -> list[Values | None] | None:
+    """What older files say of a picture, step by step as a decoder would; None when one step is not known."""
+    values = dict(values)
+    found: list[Values | None] = []
+    for step, of_step in zip(steps, known, strict=True):
+        if step.when and not is_true(values, step.when):
+            found.append(None)
+            continue
+        if sha not in of_step:
+            return None
+        found.append(of_step[sha])
+        values |= dict(zip(step.stage.adds_names(), of_step[sha], strict=True))
+    return found
+
+
+def _at(
+    found: list[Values | None] | None, number: int, columns: Mapping[str, list[Any]], row: int, step: Step
+) -> Values | None:
+    """A row's values of a step; a picture that ended its decoder says nothing where the step did not want it."""
+    when = (step.when or "").removeprefix("not ")
+    if found is None or (when in columns and not is_true({when: columns[when][row]}, step.when or "")):
+        return None
+    return found[number]
+
+
 def adds_schema(step: Step) -> pa.Schema:
     """A picture stage's columns as kept: bytes become the digest of stored bytes, and the picture's digest comes first."""
     fields = [pa.field(f"{f.name}_sha256", pa.string()) if pa.types.is_binary(f.type) else f for f in step.stage.adds]
@@ -133,4 +160,5 @@ def _by_digest(side: SideFile, step: Step) -> dict[str, Values]:
         return {}
     names = [f.name for f in list(adds_schema(step))[1:]]
     rows = zip(*(table.column(n).to_pylist() for n in names), strict=True)
-    return {s: v for s, v in zip(table.column(PICTURE).to_pylist(), rows, strict=True) if s is not None}
+    told = zip(table.column(PICTURE).to_pylist(), rows, strict=True)
+    return {s: v for s, v in told if s is not None and v.count(None) < len(v)}  # all null: maybe nobody looked
