@@ -26,9 +26,12 @@ from pixmo.run.world import http_key
 from pixmo.storage.manifest import NAME as MANIFEST
 from pixmo.storage.manifest import differences
 from pixmo.storage.manifest import load as load_manifest
+from pixmo.storage.published import PublishedPictures
 from pixmo.storage.sidecar import SideFile, SideFiles, is_whole, read
 from pixmo.storage.store import Store
 
+# stages whose work is made anew when the bytes they saw are lost
+OVER_PICTURES = ("download", "unpack_pictures", "inspect_image", "hash_image", "resize_image")
 FACTS = ("fetch_outcome", "fetched_sha256", "outcome", "format")
 
 
@@ -134,14 +137,11 @@ def verify(out: Path, repair: bool = False, effort: Effort = DEFAULT) -> list[Pr
     recipe = replace(Folder(out).recipe(), input=None)
     with working_on(out, effort.store) as (folder, store):
         problems = list(_problems(folder, store))
-        if repair and problems:
-            _remove_damage(folder, store, problems)
-    if not (repair and problems):
-        return problems
-    lost_rows = any(p.path.startswith(f".pixmo/columns/{ROWS}.") for p in problems)
-    if lost_rows:  # rows come from the source alone
-        recipe = Folder(out).recipe()
-        Folder(out).plan_path.unlink()
+        if not (repair and problems):
+            return problems
+        if _remove_damage(folder, store, problems):  # rows, and pictures inside them, come from the source alone
+            recipe = folder.recipe()
+            replace(folder.plan(), identity={}).publish(folder.plan_path)  # of another list, as it were: read again
     run_recipe(recipe, out, effort)
     still = {(p.path, p.what) for p in _reread(out)}
     return [p._replace(repaired=(p.path, p.what) not in still) for p in problems]
@@ -283,6 +283,19 @@ def _problems(folder: Folder, store: Store) -> Iterator[Problem]:
             )
     for pack, sha in store.packs.damaged():
         yield Problem(f"packs/{pack}.pack", f"picture {sha} is damaged")
+    yield from _missing(folder, store)
+
+
+def _missing(folder: Folder, store: Store) -> Iterator[Problem]:
+    """The pictures that side files name and that lie neither in a pack nor in published files."""
+    published = PublishedPictures(folder.out)
+    seen = set(store.tombstones)
+    for side in sorted(folder.side_files(), key=lambda s: s.path):
+        if side.stage in ("download", "unpack_pictures") and is_whole(side):
+            for sha in _shas_of(side):
+                if sha not in seen and store.packs.locate(sha) is None and not published.has(sha):
+                    yield Problem(side.path.relative_to(folder.out).as_posix(), f"picture {sha} is missing")
+                seen.add(sha)
 
 
 def _reread(out: Path) -> list[Problem]:
@@ -290,24 +303,38 @@ def _reread(out: Path) -> list[Problem]:
         return list(_problems(folder, store))
 
 
-def _remove_damage(folder: Folder, store: Store, problems: Iterable[Problem]) -> None:
-    """Takes away what is wrong, so that a run makes it again."""
+def _remove_damage(folder: Folder, store: Store, problems: Iterable[Problem]) -> bool:
+    """Takes away what is wrong, so that a run makes it again; whether the source has to be read again for that."""
+    paths = [p.path for p in problems if not p.what.startswith("picture ")]
     bad_pictures = {p.what.split()[1] for p in problems if p.what.startswith("picture ")}
     store.packs.drop(bad_pictures)
-    for problem in problems:
-        if not problem.what.startswith("picture "):
-            (folder.out / problem.path).unlink(missing_ok=True)
+    if any(path.endswith(".parquet") for path in paths):
+        bad_pictures |= set(_lost_pictures(folder, store, paths))
+    for path in paths:
+        (folder.out / path).unlink(missing_ok=True)
+    embedded = False
     if bad_pictures:  # stages over them find no bytes and ask again
-        names = ("download", "inspect_image", "hash_image", "resize_image")
         for side in folder.side_files():
-            if side.stage in names and bad_pictures & set(_shas_of(side)):
+            if side.stage in OVER_PICTURES and bad_pictures & set(_shas_of(side)):
+                embedded |= side.stage == "unpack_pictures"
                 side.path.unlink()
+    return embedded or any(path.startswith(f".pixmo/columns/{ROWS}.") for path in paths)
+
+
+def _lost_pictures(folder: Folder, store: Store, damaged: Sequence[str]) -> Iterator[str]:
+    """Pictures that stood in damaged files alone and cannot be read there; those that can go back into packs."""
+    whole = PublishedPictures(folder.out, without=damaged)
+    for side in folder.side_files():
+        if side.stage in OVER_PICTURES and is_whole(side):
+            for sha in _shas_of(side):
+                if store.packs.locate(sha) is None and whole.get(sha) is None and store.locate(sha) is None:
+                    yield sha
 
 
 def _shas_of(side: SideFile) -> list[str]:
     table = read(side)
-    name = next((n for n in ("fetched_sha256", "picture_sha256") if n in table.column_names), None)
-    return [] if name is None else [s for s in _flat(table.column(name)) if s]
+    names = ("fetched_sha256", "picture_sha256", "resized_sha256")
+    return [s for n in names if n in table.column_names for s in _flat(table.column(n)) if s]
 
 
 def _bury(plan: Plan, side_files: SideFiles, store: Store, urls: set[str], shas: set[str]) -> int:
@@ -359,8 +386,6 @@ def _publishable_packs(folder: Folder, store: Store) -> list[Path]:
     told = load_manifest(folder.out)
     if told is None or any(True for _ in differences(folder.out, told)):
         raise BadSetting(f"{folder.out}: is not whole; run `pixmo verify --repair` before dropping packs")
-    from pixmo.storage.published import PublishedPictures
-
     published = PublishedPictures(folder.out)
     paths = []
     for pack in store.packs.names():

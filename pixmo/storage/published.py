@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,14 @@ SHAS = ("pixmo_resized_sha256", "resized_sha256", "pixmo_fetched_sha256", "fetch
 
 
 class PublishedPictures:
-    """Finds pictures by digest in the files a manifest names; indexed when first asked."""
+    """Finds pictures by digest in the files a manifest names; indexed when first asked.
 
-    def __init__(self, out: Path) -> None:
+    A damaged file gives what can still be read of it; `without` are paths in the manifest that are not looked into.
+    """
+
+    def __init__(self, out: Path, without: Collection[str] = ()) -> None:
         self._out = out
+        self._without = frozenset(without)
         self._files: list[Path] = []
         self._map: CompactMap | None = None
         self._shown: CompactMap | None = None
@@ -44,9 +49,10 @@ class PublishedPictures:
     def get(self, sha256: str) -> bytes | None:
         """The picture's bytes; None when no published row has exactly these."""
         for file, row in self._index().find(prefix(sha256)):
-            data = self._read(self._files[file], row)
-            if data is not None and digest(data) == sha256:
-                return data
+            with suppress(OSError, pa.ArrowException, IndexError):  # a damaged file: as if the picture were not there
+                data = self._read(self._files[file], row)
+                if data is not None and digest(data) == sha256:
+                    return data
         return None
 
     def _index(self) -> CompactMap:
@@ -55,8 +61,9 @@ class PublishedPictures:
             told = load_manifest(self._out)
             for file in told.files if told else ():
                 path = self._out / file.path
-                if path.suffix == ".parquet" and path.is_file():
-                    self._add(path, self._map)
+                if path.suffix == ".parquet" and path.is_file() and file.path not in self._without:
+                    with suppress(OSError, pa.ArrowException):  # unreadable: `verify` says so
+                        self._add(path, self._map)
         return self._map
 
     def _add(self, path: Path, found: CompactMap) -> None:
