@@ -52,6 +52,7 @@ RESERVED = frozenset(
         "embedded_sha256",
         "embedded_bytes",
         "embedded_path",
+        "picture_sha256",
         "image_outcome",
         "image_detail",
         "image_ok",

@@ -171,14 +171,14 @@ def test_names_that_stages_use_are_kept_aside(tmp_path: Path) -> None:
 
 def test_every_name_a_stage_adds_is_reserved() -> None:
     """Else a source's column of that name would be taken for ours."""
-    from pixmo.run.pictures import PICTURE, adds_schema
+    from pixmo.run.pictures import adds_schema
     from pixmo.run.recipe import Step, load_stage, stage_names
 
     for name in stage_names():
         step = Step(name, load_stage(name, {}))
         if step.kind != "select":
             added = adds_schema(step).names if step.kind == "picture" else step.stage.adds.names
-            assert set(added) - {PICTURE} <= plan_module.RESERVED, name
+            assert set(added) <= plan_module.RESERVED, name
 
 
 def test_roles_are_named_as_in_the_rows_files(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -249,4 +250,25 @@ def test_more_packs_than_open_files_are_read(tmp_path: Path) -> None:
     packs = Packs(tmp_path)
     assert [packs.get(digest(p)) for p in pictures * 2] == pictures * 2
     assert len(packs._files) <= 64
+    packs.close()
+
+
+def test_threads_may_read_at_the_same_time(tmp_path: Path) -> None:
+    """More packs than may be open, read by several threads: everybody gets the bytes asked for."""
+    pictures = [b"%d " % i * 2000 for i in range(150)]
+    put(tmp_path, *pictures, pack_bytes=1)
+    packs = Packs(tmp_path)
+    places = [packs.locate(digest(p)) for p in pictures]
+
+    def wrong(first: int) -> list[int]:
+        order = [(first * 37 + n * 61) % 150 for n in range(600)]
+        return [n for n in order if (where := places[n]) is None or packs.read(where) != pictures[n]]
+
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(wrong, range(8))) == [[]] * 8
+    finally:
+        sys.setswitchinterval(switching)
     packs.close()
