@@ -120,6 +120,7 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
             "only what is new, or choose another folder"
         )
     fresh = Plan(fresh.source, _plain(identity), fresh.roles, fresh.splits, fresh.shards, fresh.facts)
+    store.sync()  # embedded pictures: the plan must not outlive them
     fresh.publish(folder.plan_path)
     release_memory()
     return fresh

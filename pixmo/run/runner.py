@@ -287,12 +287,16 @@ class Runner:
     async def _write(self, shard: Shard, step: Step, group: Sequence[Step], table: pa.Table) -> None:
         nested = shard.is_nested(reads(step, group))
         made_of = self._works.made_of(shard, step, group)  # after asking: a question may have opened a new round
-        side = await asyncio.to_thread(self._m.side_files.write, step.name, shard.number, made_of, table)
+        side = await asyncio.to_thread(self._write_durably, step.name, shard.number, made_of, table)
         names = table.column_names[1:]
         shard.columns |= dict.fromkeys(names, side)
         if nested:
             shard.nested |= set(names)
         self.computed += 1
+
+    def _write_durably(self, name: str, number: int, made_of: str, table: pa.Table) -> SideFile:
+        self._m.world.store.sync()  # a side file must not outlive the bytes it names
+        return self._m.side_files.write(name, number, made_of, table)
 
 
 def one_batch(table: pa.Table) -> pa.RecordBatch:

@@ -42,6 +42,7 @@ class Journal:
         self._files: list[Path] = []
         self._fds: list[int] = []
         self._map: CompactMap | None = None
+        self._unsynced = False
         self.reopened = self._read_reopened()
 
     def __repr__(self) -> str:
@@ -82,6 +83,16 @@ class Journal:
                 file.write(b'{"synced":%d}\n' % file.tell())
         self.close()
         self.reopened = self._read_reopened()
+
+    def sync(self) -> None:
+        """Makes opened rounds survive a power cut: without them, work over a later answer would not be found again."""
+        if self._unsynced:
+            self._unsynced = False
+            fd = os.open(self.folder / REOPENED, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
 
     def close(self) -> None:
         """Closes the files; they are read anew when next asked."""
@@ -151,6 +162,7 @@ class Journal:
                 if end and os.pread(file.fileno(), 1, end - 1) != b"\n":
                     file.write(b"\n")  # a line that was torn stays alone
                 for key, rnd in questions:
+                    self._unsynced = True
                     line: Line = {"key": key, "round": rnd, "open": True, "why": why}
                     offset = file.tell()
                     file.write(encode(line))

@@ -11,14 +11,16 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from pixmo.ids import Digest
 from pixmo.storage.compact import CompactMap, prefix
 from pixmo.storage.pack_writer import ENTRY, Location
-from pixmo.storage.publish import is_temporary, publish_bytes
+from pixmo.storage.publish import disk_errors, is_temporary, publish_bytes
 
 _OFFSET_BITS = 40  # a location is pack number << 40 | offset: packs up to 1 TiB, 16 million of them
 _LENGTH_BITS = 32  # a size is 32 more bits of the digest << 32 | length: entries are told apart by 96 bits
@@ -33,14 +35,31 @@ class Packs:
         self._names: list[str] = []
         self._numbers: dict[str, int] = {}
         self._files: OrderedDict[str, int] = OrderedDict()
+        self._reading = Lock()
+        self._unsynced: set[str] = set()
+        self._syncing = Lock()
 
     def __repr__(self) -> str:
         return f"Packs({self.folder}, {'not loaded' if self._map is None else f'{len(self._map)} entries'})"
 
     def note(self, sha256: str, where: Location) -> None:
         """Learns of bytes that a writer has just put."""
+        self._unsynced.add(where.pack)
         place = self._number(where.pack) << _OFFSET_BITS | where.offset
         self._loaded().add(prefix(sha256), place, _more(sha256) << _LENGTH_BITS | where.length)
+
+    def sync(self) -> None:
+        """Makes all bytes noted so far survive a power cut, whoever wrote them: before a file names them, and from any thread."""
+        with self._syncing:  # who finds nothing to do must not go on before it is done
+            found = bool(self._unsynced)
+            with disk_errors(self.folder):
+                while self._unsynced:  # taken out one by one: what is noted meanwhile stays
+                    name = self._unsynced.pop()
+                    for path in (self.folder / f"{name}.pack", self.folder / f"{name}.idx"):
+                        with suppress(FileNotFoundError):
+                            _fsync(path)
+                if found:
+                    _fsync(self.folder)
 
     def locate(self, sha256: str) -> Location | None:
         """Where the bytes lie; None when they are not here. Of several entries of equal 96 bits, the one that hashes right."""
@@ -117,12 +136,13 @@ class Packs:
 
     def read(self, where: Location) -> bytes:
         """The bytes at a place."""
-        fd = self._files.get(where.pack)
-        if fd is None:
-            if len(self._files) >= 64:
-                os.close(self._files.popitem(last=False)[1])
-            fd = self._files[where.pack] = os.open(self.path(where.pack), os.O_RDONLY | os.O_CLOEXEC)
-        return os.pread(fd, where.length, where.offset)
+        with self._reading:  # else another thread could close the file, and its number be another file's
+            fd = self._files.get(where.pack)
+            if fd is None:
+                if len(self._files) >= 64:
+                    os.close(self._files.popitem(last=False)[1])
+                fd = self._files[where.pack] = os.open(self.path(where.pack), os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(fd, where.length, where.offset)
 
     def _loaded(self) -> CompactMap:
         if self._map is None:
@@ -155,6 +175,14 @@ class Packs:
             self._numbers[pack] = len(self._names)
             self._names.append(pack)
         return self._numbers[pack]
+
+
+def _fsync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _more(sha256: str) -> int:

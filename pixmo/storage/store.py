@@ -98,6 +98,12 @@ class Store:
         """A name for a writer's files that nobody used before."""
         return f"{role}-{secrets.token_hex(6)}"
 
+    def sync(self) -> None:
+        """Before a file names bytes or answers: makes them survive a power cut. From any thread."""
+        self.packs.sync()
+        if self._journal is not None:
+            self._journal.sync()
+
     def close(self) -> None:
         """Syncs the own pack, then the own journal, and closes files."""
         if self._own:

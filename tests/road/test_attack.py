@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +16,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pixmo.run.job import Effort, run_recipe
+from pixmo.run.maintain import verify
 from pixmo.run.owners import Owners
+from pixmo.run.recipe import Recipe, Step, load_stage
 from pixmo.storage.store import Store
 from tests.road.lists import ADDRESSES, fill, road
 from tests.server.trouble import TroubleServer
@@ -103,3 +107,58 @@ def test_the_longest_chain_of_redirects_is_a_policy(tmp_path: Path, host: Troubl
         asked = len(host.log)
         assert run_recipe(road(source, max_redirects=limit), tmp_path / "out", QUIET).outcomes == {outcome: 1}
         assert (len(host.log) > asked) == (limit in (2, 8))
+
+
+# disks
+
+
+def test_no_side_file_outlives_the_bytes_it_names(
+    tmp_path: Path, host: TroubleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The packs are on the disk before the side file that names their pictures: a power cut used to lose them for good."""
+    events: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def noting_fsync(fd: int) -> None:
+        events.append(Path(os.readlink(f"/proc/self/fd/{fd}")).suffix)
+        fsync(fd)
+
+    def noting_replace(source: Path, target: Path) -> None:
+        events.append(Path(target).name.split(".")[0])
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noting_fsync)
+    monkeypatch.setattr(os, "replace", noting_replace)
+    run_recipe(road(listed(tmp_path / "list.jsonl", pictures(host, 3))), tmp_path / "out", QUIET)
+    before = events[: events.index("download")]
+    assert {".pack", ".idx"} <= set(before)
+
+
+def test_lost_bytes_are_noticed_and_fetched_again(tmp_path: Path, host: TroubleServer) -> None:
+    """When packs lost their end, verify names the pictures and repair fetches just those; the files are the same."""
+    source = listed(tmp_path / "list.jsonl", pictures(host, 10))
+    out = tmp_path / "out"
+    run_recipe(road(source), out, QUIET)
+    wanted = published(out)
+    shutil.rmtree(out / "data")
+    for pack in (out / ".pixmo/packs").glob("*.pack"):
+        os.truncate(pack, pack.stat().st_size * 2 // 3)
+    lost = [p for p in verify(out) if p.what.startswith("picture ")]
+    assert 0 < len(lost) < 10
+    host.log.clear()
+    assert all(p.repaired for p in verify(out, repair=True, effort=QUIET))
+    assert (len(host.log), published(out).equals(wanted), verify(out)) == (len(lost), True, [])
+
+
+def test_lost_bytes_of_embedded_pictures_come_from_the_source(tmp_path: Path, host: TroubleServer) -> None:
+    """Pictures that came inside the list are read from it again when the store lost them."""
+    rows = [{"image": {"bytes": host.pictures[f"{i}.jpg"], "path": f"{i}.jpg"}, "q": i} for i in range(5)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "list.parquet")
+    steps = (Step("unpack_pictures", load_stage("unpack_pictures", {})), *road(tmp_path).steps[1:])
+    recipe, out = Recipe("mine", steps, input=str(tmp_path / "list.parquet")), tmp_path / "out"
+    run_recipe(recipe, out, QUIET)
+    wanted = published(out)
+    shutil.rmtree(out / "data")
+    shutil.rmtree(out / ".pixmo/packs")
+    assert all(p.repaired for p in verify(out, repair=True, effort=QUIET))
+    assert (published(out).equals(wanted), verify(out)) == (True, [])
