@@ -10,7 +10,7 @@ import json
 import os
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -167,21 +167,15 @@ class Publisher:
     def _chosen(self) -> Columns:
         first = self._shards[0]
         inner = [n for n in first.columns if n not in HIDDEN and n != ROW_ID]
-        taken = {n.removeprefix(SOURCE_PREFIX) for n in inner if n.startswith(SOURCE_PREFIX)}
-        outer = [
-            n.removeprefix(SOURCE_PREFIX)
-            if n.startswith(SOURCE_PREFIX)
-            else f"pixmo_{n}"
-            if n in taken and n in RESERVED
-            else n
-            for n in inner
-        ]
+        own = [n for n in inner if first.columns[n] == first.rows_file and n not in RESERVED]
+        theirs = {n: n.removeprefix(SOURCE_PREFIX) for n in own}
+        outer = [theirs.get(n) or _apart(n, theirs.values()) for n in inner]
         select = self._recipe.select
         wants = select is None or select.images
         picture = next((n for n in ("resized_sha256", "fetched_sha256") if n in first.columns), None) if wants else None
         is_list = picture in first.nested
         name = "images" if is_list else "image"
-        return Columns(inner, outer, picture, f"pixmo_{name}" if name in outer else name, is_list)
+        return Columns(inner, outer, picture, _apart(name, outer), is_list)
 
     # one range
 
@@ -389,6 +383,13 @@ class Publisher:
                 publish_bytes(path, data)
             told.append(ManifestFile(name, digest(data), len(data)))
         return told
+
+
+def _apart(name: str, taken: Collection[str]) -> str:
+    """A name of ours that is none of the source's."""
+    while name in taken:
+        name = f"pixmo_{name}"
+    return name
 
 
 def _path(sha: str | None, format: str | None) -> str | None:
