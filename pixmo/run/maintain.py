@@ -27,7 +27,7 @@ from pixmo.storage.manifest import NAME as MANIFEST
 from pixmo.storage.manifest import differences
 from pixmo.storage.manifest import load as load_manifest
 from pixmo.storage.published import PublishedPictures
-from pixmo.storage.sidecar import SideFile, SideFiles, is_whole, read
+from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles, is_whole, read
 from pixmo.storage.store import Store
 
 # stages whose work is made anew when the bytes they saw are lost
@@ -91,7 +91,7 @@ def status(out: Path) -> Status:
     plan = folder.plan()
     told = load_manifest(out)
     outcomes, formats, hosts, done = Counter[str](), Counter[str](), dict[str, Counter[str]](), 0
-    for facts in _finished(plan, folder.side_files()):
+    for facts in _finished(folder, Store(folder.store_path(), looks_only=True)):
         verdicts = facts["outcome"] or facts["fetch_outcome"]
         outcomes.update(v for v in verdicts if v)
         formats.update(f for f in facts["format"] if f)
@@ -114,7 +114,7 @@ def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = DEFAULT)
             raise UnknownName("outcome", name, [str(o) for o in Outcome])
 
     def open_questions(folder: Folder, store: Store, plan: Plan) -> None:
-        keys = {http_key(u): None for u in _urls_with(plan, folder.side_files(), wanted)}
+        keys = {http_key(u): None for u in _urls_with(folder, store, wanted)}
         questions = []
         for key in keys:
             line = store.journal.get(key)
@@ -222,22 +222,20 @@ def _complete(folder: Folder, store: Store, recipe: Recipe, plan: Plan) -> list[
     return shards
 
 
-def _finished(plan: Plan, side_files: SideFiles) -> Iterator[dict[str, Any]]:
-    """Per shard its facts, as lists; of the newest side file that has them. Shards that were not fetched yet are left out."""
-    newest: dict[tuple[str, int], SideFile] = {}
-    for side in sorted(side_files, key=lambda s: s.path.stat().st_mtime_ns if s.path.exists() else 0):
-        newest[side.stage, side.shard] = side
-    for planned, shard in zip(plan.shards, shards_of(plan, side_files), strict=True):
+def _finished(folder: Folder, store: Store) -> Iterator[dict[str, Any]]:
+    """Per shard its facts under the recipe as last run, as lists. Shards that were not fetched yet are left out."""
+    side_files = folder.side_files()
+    shards = shards_of(folder.plan(), side_files)
+    if (folder.hidden / "run.toml").is_file():  # else the plan was made a moment ago
+        Works(side_files, store).attach_finished(folder.recipe(), shards)
+    for shard in shards:
+        known = [n for n in FACTS if n in shard.columns]
         facts: dict[str, Any] = {name: [] for name in FACTS}
-        for stage in ("download", "unpack_pictures", "inspect_image", "fold_outcome"):
-            newer = newest.get((stage, planned.number))
-            if newer is not None:
-                table = read(newer)
-                facts |= {n: _flat(table.column(n)) for n in FACTS if n in table.column_names}
+        facts |= {n: _flat(read(shard.columns[n], [n]).column(n)) for n in known}
         if facts["fetch_outcome"]:
             facts["url"] = _urls(shard) or [None] * len(facts["fetch_outcome"])
             facts["outcome"] = facts["outcome"] if len(facts["outcome"]) == len(facts["fetch_outcome"]) else []
-            yield facts | {"rows": planned.rows}
+            yield facts | {"rows": shard.planned.rows}
 
 
 def _urls(shard: Shard) -> list[str | None]:
@@ -251,8 +249,8 @@ def _flat(column: pa.ChunkedArray) -> list[Any]:  # Any: column values
     return [v for row in values for v in row or ()] if pa.types.is_list(column.type) else values
 
 
-def _urls_with(plan: Plan, side_files: SideFiles, outcomes: frozenset[str]) -> Iterator[str]:
-    for facts in _finished(plan, side_files):
+def _urls_with(folder: Folder, store: Store, outcomes: frozenset[str]) -> Iterator[str]:
+    for facts in _finished(folder, store):
         verdicts = facts["outcome"] or facts["fetch_outcome"]
         for url, fetched, verdict in zip(facts["url"], facts["fetch_outcome"], verdicts, strict=True):
             if url and (verdict in outcomes or fetched in outcomes):
@@ -340,8 +338,8 @@ def _shas_of(side: SideFile) -> list[str]:
 def _bury(plan: Plan, side_files: SideFiles, store: Store, urls: set[str], shas: set[str]) -> int:
     """Writes tombstones and removes the side files of shards that speak of what goes; returns the rows concerned."""
     rows = 0
-    touched: set[int] = set()
-    for planned, shard in zip(plan.shards, shards_of(plan, side_files), strict=True):
+    touched: set[str] = set()  # row ids: numbers of shards move when a list is updated
+    for shard in shards_of(plan, side_files):
         here = [u for u in _urls(shard) if u]
         known = {u: line for u in dict.fromkeys(here) if (line := store.journal.get(http_key(u)))}
         with_sha = {u for u, line in known.items() if line.get("sha256") in shas}
@@ -349,10 +347,10 @@ def _bury(plan: Plan, side_files: SideFiles, store: Store, urls: set[str], shas:
         hit = sum(u in urls for u in here) + _embedded(shard, shas)
         if hit:
             rows += hit
-            touched.add(planned.number)
+            touched.update(read(shard.rows_file, []).column(ROW_ID).to_pylist())
     store.bury({digest(u.encode(errors="surrogatepass")) for u in urls} | shas)
     for side in side_files:
-        if side.stage != ROWS and side.shard in touched:
+        if side.stage != ROWS and not touched.isdisjoint(read(side, []).column(ROW_ID).to_pylist()):
             side_files.remove(side)
     return rows
 
@@ -373,7 +371,7 @@ def _used(folder: Folder, store: Store) -> Iterator[Path]:
     """The side files that the plan and the recipe as last run still name."""
     plan = folder.plan()
     shards = shards_of(plan, folder.side_files())
-    Works(folder.side_files(), store).attach(folder.recipe(), shards)
+    Works(folder.side_files(), store).attach_finished(folder.recipe(), shards)
     for shard in shards:
         yield shard.rows_file.path
         yield from {s.path for s in shard.columns.values()}

@@ -96,6 +96,22 @@ class Works:
                     return False
         return True
 
+    def attach_finished(self, recipe: Recipe, shards: Sequence[Shard]) -> None:
+        """Gives each shard the columns of what is finished, as far as it goes; shards at work stop where they are."""
+        unfinished: set[int] = set()
+        for phase in phases(recipe):
+            if phase[0].kind == "reduce":
+                if not unfinished:
+                    self.attach_reduce(shards, phase[0])
+                continue
+            for shard in shards:
+                if shard.number not in unfinished and not all(self._found_all(shard, g) for g in groups(phase)):
+                    unfinished.add(shard.number)
+
+    def _found_all(self, shard: Shard, group: Sequence[Step]) -> bool:
+        found = [self.found(shard, step, group) for step in group]  # all of them, also when one is missing
+        return all(found)
+
     def found(self, shard: Shard, step: Step, group: Sequence[Step]) -> bool:
         """Whether the step's work over this shard is there; its columns are the shard's then."""
         side = self.side_files.find(step.name, self.made_of(shard, step, group))

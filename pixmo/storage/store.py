@@ -22,13 +22,17 @@ TOMBSTONES = "tombstones.txt"
 class Store:
     """Bytes by their hash and answers by their question. Hold the folder's lock while writing.
 
-    `fallback` gives bytes that are not in the packs any more but stand in published files.
+    `fallback` gives bytes that are not in the packs any more but stand in published files. Who does not hold the lock
+    says so with `looks_only`: then answers without their bytes are left to whoever holds it.
     """
 
-    def __init__(self, folder: Path, fallback: Callable[[str], bytes | None] = lambda sha: None) -> None:
+    def __init__(
+        self, folder: Path, fallback: Callable[[str], bytes | None] = lambda sha: None, looks_only: bool = False
+    ) -> None:
         self.folder = folder
         self.packs = Packs(folder / "packs")
         self._fallback = fallback
+        self._looks_only = looks_only
         self._journal: Journal | None = None
         self._tombstones: frozenset[str] | None = None
         self._own: tuple[PackWriter, JournalWriter] | None = None
@@ -122,7 +126,7 @@ class Store:
 
     def _has_bytes(self, line: Line) -> bool:
         sha = line.get("sha256")
-        if sha is None:
+        if sha is None or self._looks_only:
             return True
         with suppress(OSError):  # the pack is gone: `clean` took it, or it never reached the disk
             if digest(self.packs.read(Location(line["pack"], line["offset"], line["size"]))) == sha:

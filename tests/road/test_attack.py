@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pixmo.run.job import Effort, run_recipe
-from pixmo.run.maintain import verify
+from pixmo.run.maintain import clean, forget, retry, status, verify
 from pixmo.run.owners import Owners
 from pixmo.run.recipe import Recipe, Step, load_stage
 from pixmo.storage.store import Store
@@ -162,3 +162,56 @@ def test_lost_bytes_of_embedded_pictures_come_from_the_source(tmp_path: Path, ho
     shutil.rmtree(out / ".pixmo/packs")
     assert all(p.repaired for p in verify(out, repair=True, effort=QUIET))
     assert (published(out).equals(wanted), verify(out)) == (True, [])
+
+
+# lists that change
+
+
+@pytest.fixture
+def shrunk(tmp_path: Path, host: TroubleServer) -> tuple[Path, str]:
+    """A folder whose list lost its first shard, so that all others have new numbers; and the URL of its one picture."""
+    rows = [{"image_url": "", "caption": f"row {i}"} for i in range(7000)]
+    rows[6500]["image_url"] = host.url("/unready:2/p/1.jpg")
+    rows[6600]["image_url"] = host.url("/p/2.jpg")
+    out = tmp_path / "out"
+    run_recipe(road(listed(tmp_path / "list.jsonl", rows), retries=0), out, QUIET)
+    shorter = road(listed(tmp_path / "list.jsonl", rows[4500:]), retries=0)
+    run_recipe(shorter, out, QUIET, update=True)
+    return out, rows[6600]["image_url"]
+
+
+def test_a_shrunk_list_is_counted_and_retried_aright(shrunk: tuple[Path, str]) -> None:
+    """After an update that moved the shards, status and retry read each shard's own work, not that of its number."""
+    out, _ = shrunk
+    assert status(out).outcomes == {"no_url": 2498, "ok": 1, "server_error": 1}
+    retry(out, None, QUIET)
+    assert retry(out, None, QUIET).outcomes == {"no_url": 2498, "ok": 2}
+    assert retry(out, None, QUIET).asked == 0
+
+
+def test_a_take_down_after_an_update_takes_down(shrunk: tuple[Path, str]) -> None:
+    """The picture leaves the published files though its shard has another number than when it was fetched."""
+    out, url = shrunk
+    assert published(out).num_rows == 1
+    assert forget(out, [url], QUIET).rows == 1
+    assert published(out).num_rows == 0
+    assert verify(out) == []
+
+
+def test_status_tells_of_the_settings_last_run(tmp_path: Path, host: TroubleServer) -> None:
+    """Work of other settings that lies in the folder too does not count, whichever is newer."""
+    source, out = listed(tmp_path / "list.jsonl", pictures(host, 4)), tmp_path / "out"
+    for limit, outcomes in ((2_000_000, {"ok": 4}), (100, {"too_large": 4}), (2_000_000, {"ok": 4})):
+        run_recipe(road(source, max_bytes=limit), out, QUIET)
+        assert status(out).outcomes == outcomes
+
+
+def test_clean_keeps_the_work_of_an_unfinished_run(tmp_path: Path, host: TroubleServer) -> None:
+    """Only what no shard of the recipe uses goes: a missing piece does not make all that comes after it rubbish."""
+    source, out = listed(tmp_path / "list.jsonl", pictures(host, 4)), tmp_path / "out"
+    run_recipe(road(source), out, QUIET)
+    (lost,) = (out / ".pixmo/columns").glob("hash_image.*")
+    lost.unlink()
+    clean(out)
+    left = {path.name.split(".")[0] for path in (out / ".pixmo/columns").iterdir()}
+    assert {"rows", "download", "inspect_image"} <= left
