@@ -117,14 +117,16 @@ def counted(source: Source, columns: Any) -> Need:  # Any: as above
         values = batch.column(name).to_pylist() if name else ()
         for value in values:
             for url in value if isinstance(value, list) else [value]:
-                if url:
+                if url and (host := _host(url)):
                     urls += 1
-                    hosts[_host(url)] += 1
+                    hosts[host] += 1
     return Need(rows, urls or embedded, urls * MEAN_BYTES, next(iter(hosts.most_common(1)), None), len(hosts))
 
 
 def _host(url: str) -> str:
+    """The host that would be asked; empty for what is no URL or not on the web."""
     try:
-        return urlsplit(url).hostname or ""
+        parts = urlsplit(url.strip())
+        return (parts.hostname or "") if parts.scheme in ("http", "https") else ""
     except ValueError:
         return ""

@@ -9,7 +9,7 @@ import click
 
 from pixmo.cli.arguments import json_option, out_argument
 from pixmo.cli.effort import effort_of, some_effort_options
-from pixmo.cli.printing import told
+from pixmo.cli.printing import many, told
 from pixmo.run.maintain import forget
 
 
@@ -28,4 +28,7 @@ def command(out: Path, what: tuple[str, ...], as_json: bool, **values: Any) -> N
     if as_json:
         print(told(gone._asdict()))
     else:
-        print(f"{out}: {gone.urls:,} URLs and {gone.pictures:,} pictures forgotten, {gone.rows:,} rows touched")
+        print(
+            f"{out}: {many(gone.urls, 'URL')} and {many(gone.pictures, 'picture')} forgotten, {many(gone.rows, 'row')} "
+            + ("touched" if gone.rows else "touched: the list has no such row; if one comes later it will not be taken")
+        )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pixmo.run.job import Summary
 
 MAY_RETRY = 3
+LONGEST_LABEL = 48
 STEPS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -25,9 +26,15 @@ def amount(size: float) -> str:
 
 def table(rows: Sequence[tuple[str, int, str]]) -> list[str]:
     """(label, count, remark) as lines with counts aligned to the right."""
+    rows = [(_shortened(name), number, remark) for name, number, remark in rows]
     label = max((len(r[0]) for r in rows), default=0)
     count = max((len(f"{r[1]:,}") for r in rows), default=0)
     return [f"  {name:<{label}}  {number:>{count},}  {remark}".rstrip() for name, number, remark in rows]
+
+
+def _shortened(name: str) -> str:
+    """A label that leaves room for its count: a list may name hosts of hundreds of characters."""
+    return name if len(name) <= LONGEST_LABEL else name[: LONGEST_LABEL - 1] + "…"
 
 
 def outcome_rows(outcomes: Mapping[str, int], retryable: Mapping[str, int] | None = None) -> list[tuple[str, int, str]]:
@@ -57,19 +64,33 @@ def finished(summary: Summary, as_json: bool) -> int:
 def summary_lines(summary: Summary) -> list[str]:
     """What a run did and where to look."""
     lines = [f"{summary.out}: {summary.written:,} of {summary.rows:,} rows kept, {_work(summary)}"]
+    noun = counted_noun(summary.outcomes, summary.rows)
+    lines += ["of its pictures"] if noun == "picture" else []
     lines += table(outcome_rows(summary.outcomes))
     lines += [
         f"  {many(n, 'row')} left out by `{clause}`" for clause, n in summary.left.items() if n and clause != "ok"
     ]
-    lines.append(f"look at {summary.out / 'report.html'}, or datasets.load_dataset({str(summary.out)!r})")
+    lines.append(f"look at {summary.out / 'report.html'}" + _how_to_load(summary))
     if summary.retryable:
-        lines.append(retry_line(summary.retryable, summary.out))
+        lines.append(retry_line(summary.retryable, summary.out, noun))
     return lines
 
 
-def retry_line(rows: int, out: Path) -> str:
+def _how_to_load(summary: Summary) -> str:
+    """A line of Python for what was published; none for no rows and for tars, which `datasets` often cannot read."""
+    if not summary.written or any((summary.out / "data").glob("*.tar")):
+        return ""
+    return f", or datasets.load_dataset({str(summary.out)!r})"
+
+
+def counted_noun(outcomes: Mapping[str, int], rows: int) -> str:
+    """What outcomes count: rows, or pictures where a row has several."""
+    return "row" if sum(outcomes.values()) <= rows else "picture"
+
+
+def retry_line(number: int, out: Path, noun: str = "row") -> str:
     """How many rows may end otherwise, and the command that asks them again."""
-    return f"{many(rows, 'row')} may end otherwise if asked again: pixmo retry {shlex.quote(str(out))}"
+    return f"{many(number, noun)} may end otherwise if asked again: pixmo retry {shlex.quote(str(out))}"
 
 
 def many(number: int, noun: str) -> str:

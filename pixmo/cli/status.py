@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pixmo.cli.arguments import json_option, out_argument
-from pixmo.cli.printing import outcome_rows, retry_line, table, told
+from pixmo.cli.printing import counted_noun, outcome_rows, retry_line, table, told
 from pixmo.run.maintain import Status, status
 
 SHOWN = 4  # outcomes told of one host
@@ -28,12 +28,14 @@ def lines(found: Status) -> Iterator[str]:
     kept = "not published yet" if found.written is None else f"{found.written:,} published"
     waiting = f", {found.pending:,} without an outcome yet" if found.pending else ""
     yield f"{found.out}: {found.rows:,} rows of {found.source}, {kept}{waiting}"
-    yield from ["outcomes", *table(outcome_rows(found.outcomes, found.retryable))] if found.outcomes else []
+    noun = counted_noun(found.outcomes, found.rows)
+    title = "outcomes of pictures" if noun == "picture" else "outcomes"
+    yield from [title, *table(outcome_rows(found.outcomes, found.retryable))] if found.outcomes else []
     yield from ["formats", *table([(name, n, "") for name, n in found.formats.items()])] if found.formats else []
     hosts = [(host, sum(counts.values()), told_counts(counts)) for host, counts in found.hosts]
     yield from ["hosts", *table(hosts)] if hosts else []
     if found.retryable:
-        yield retry_line(sum(found.retryable.values()), found.out)
+        yield retry_line(sum(found.retryable.values()), found.out, noun)
 
 
 def told_counts(counts: dict[str, int]) -> str:

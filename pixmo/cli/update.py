@@ -11,6 +11,7 @@ import click
 from pixmo.cli.arguments import json_option, out_argument
 from pixmo.cli.effort import effort_of, effort_options
 from pixmo.cli.printing import finished
+from pixmo.errors import BadSource
 from pixmo.run.folder import Folder
 from pixmo.run.job import run_recipe
 
@@ -30,4 +31,9 @@ def command(out: Path, sources: tuple[str, ...], as_json: bool, **values: Any) -
     if sources:
         given = sources[0] if len(sources) == 1 else sources
         recipe = replace(recipe, input=given)
-    return finished(run_recipe(recipe, out, effort_of(values, out), update=True), as_json)
+    try:
+        return finished(run_recipe(recipe, out, effort_of(values, out), update=True), as_json)
+    except BadSource as error:
+        if sources:
+            raise
+        raise BadSource(f"{error}; say where the list is: pixmo update {out} SOURCE") from error

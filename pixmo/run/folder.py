@@ -51,9 +51,8 @@ class Folder:
     def must_exist(self) -> None:
         """Raises BadFolder unless a pixmo run made it."""
         if not self.exists() or not self.plan_path.is_file():
-            raise BadFolder(
-                f"{self.out}: is not a pixmo folder (no finished plan in {HIDDEN}/); make one with `pixmo download`"
-            )
+            why = f"no finished plan in {HIDDEN}/" if self.out.exists() else "there is nothing of that name"
+            raise BadFolder(f"{self.out}: is not a pixmo folder ({why}); make one with `pixmo download`")
 
     def plan(self) -> Plan:
         """The plan; raises BadFolder when there is none."""
@@ -98,20 +97,29 @@ class Folder:
 
 
 @contextmanager
-def working_on(out: Path, store: Path | None = None) -> Iterator[tuple[Folder, Store]]:
-    """Holds the folder and its store for one run; leftovers of killed ones are swept first."""
+def working_on(out: Path, store: Path | None = None, reading: bool = False) -> Iterator[tuple[Folder, Store]]:
+    """Holds the folder and its store for one run; leftovers of killed ones are swept first.
+
+    `reading` lets it be a folder on a read-only disk, or of another user.
+    """
     folder = Folder(out)
     folder.check_ours()
     with ExitStack() as stack:
         with disk_errors(out):
             folder.hidden.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(locked(folder.hidden, str(out)))
+        stack.enter_context(locked(folder.hidden, str(out), _writable(folder.hidden) or not reading))
         store_path = folder.store_path(store)
         if store_path != folder.hidden.resolve():
-            stack.enter_context(locked(store_path, "the store"))
+            what = f"the store {store_path}"
+            stack.enter_context(locked(store_path, what, _writable(store_path) or not reading))
         folder.note_store(store_path)
-        sweep(out)
-        sweep(store_path)
+        for place in (out, store_path):
+            if _writable(place) or not reading:
+                sweep(place)
         opened = Store(store_path, PublishedPictures(out).get)
         stack.callback(opened.close)
         yield folder, opened
+
+
+def _writable(folder: Path) -> bool:
+    return not folder.exists() or os.access(folder, os.W_OK)

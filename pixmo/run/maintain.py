@@ -26,6 +26,7 @@ from pixmo.run.world import http_key
 from pixmo.storage.manifest import NAME as MANIFEST
 from pixmo.storage.manifest import differences
 from pixmo.storage.manifest import load as load_manifest
+from pixmo.storage.publish import disk_errors
 from pixmo.storage.published import PublishedPictures
 from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles, is_whole, read
 from pixmo.storage.store import Store
@@ -135,7 +136,7 @@ def verify(out: Path, repair: bool = False, effort: Effort = DEFAULT) -> list[Pr
     """
     Folder(out).must_exist()
     recipe = replace(Folder(out).recipe(), input=None)
-    with working_on(out, effort.store) as (folder, store):
+    with working_on(out, effort.store, reading=not repair) as (folder, store):
         problems = list(_problems(folder, store))
         if not (repair and problems):
             return problems
@@ -198,7 +199,7 @@ def export(out: Path, dest: Path, format: str, shard_size: int | None = None, ef
     recipe = replace(source.recipe(), format=format, shard_size=shard_size or source.recipe().shard_size)
     if dest.resolve() == out.resolve():
         raise BadSetting(f"{dest}: is the folder itself; export into another")
-    with working_on(out, effort.store) as (folder, store):
+    with working_on(out, effort.store, reading=True) as (folder, store):
         plan = folder.plan()
         shards = _complete(folder, store, recipe, plan)
         target = Folder(dest)
@@ -206,7 +207,8 @@ def export(out: Path, dest: Path, format: str, shard_size: int | None = None, ef
         from pixmo.run.progress import Progress
 
         with Progress(quiet=effort.quiet) as progress:
-            target.hidden.mkdir(parents=True, exist_ok=True)
+            with disk_errors(dest):
+                target.hidden.mkdir(parents=True, exist_ok=True)
             made = Publisher(target, store, recipe, plan, shards, progress, effort.processes).publish([], 0.0)
     files = made.manifest.files
     return Exported(len(files), made.written, sum(f.bytes for f in files))
