@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pixmo.cli.lean import give_memory_back
 from pixmo.cli.options import built, settings_options
 from pixmo.run.folder import Folder
 from pixmo.run.job import Effort
@@ -28,6 +29,7 @@ some_effort_options = settings_options(Effort, {"min_free_bytes": "--min-free-di
 
 def effort_of(values: Mapping[str, Any], out: Path) -> Effort:  # Any: option values
     """The effort of a command on a folder; a new folder uses the store of $PIXMO_HOME where that is set."""
+    give_memory_back()
     effort = built(Effort, values)
     if effort.store is None and HOME in os.environ and not Folder(out).exists():
         return built(Effort, {**values, "store": home() / "store"})
