@@ -104,9 +104,8 @@ class PictureStages:
     def _known(self, step: Step, shard: int) -> dict[str, Values]:
         """What older files of this stage and shard say, by digest."""
         known: dict[str, Values] = {}
-        for side in self._side_files:
-            if side.stage == step.name and side.shard == shard:
-                known |= _by_digest(side, step)
+        for side in self._side_files.of_shard(step.name, shard):
+            known |= _by_digest(side, step)
         return known
 
 

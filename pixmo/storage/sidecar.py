@@ -39,10 +39,11 @@ class SideFiles:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._by_work: dict[tuple[str, str], SideFile] = {}
+        self._by_shard: dict[tuple[str, int], list[SideFile]] = {}
         for name in sorted(os.listdir(folder)) if folder.is_dir() else []:
             side = parse(folder / name)
             if side:
-                self._by_work[side.stage, side.made_of] = side
+                self._add(side)
 
     def __iter__(self) -> Iterator[SideFile]:
         return iter(list(self._by_work.values()))
@@ -62,13 +63,22 @@ class SideFiles:
         name = f"{stage}.{shard:05d}.{short(made_of)}.{short(digest(data))}.parquet"
         publish_bytes(self.folder / name, data)
         side = SideFile(self.folder / name, stage, shard, short(made_of), short(digest(data)))
-        self._by_work[stage, side.made_of] = side
+        self._add(side)
         return side
+
+    def of_shard(self, stage: str, shard: int) -> list[SideFile]:
+        """All files of a stage over a shard, older ones of other settings and answers included."""
+        return list(self._by_shard.get((stage, shard), ()))
+
+    def _add(self, side: SideFile) -> None:
+        self._by_work[side.stage, side.made_of] = side
+        self._by_shard.setdefault((side.stage, side.shard), []).append(side)
 
     def remove(self, side: SideFile) -> None:
         """Takes a file away."""
         side.path.unlink(missing_ok=True)
-        self._by_work.pop((side.stage, side.made_of), None)
+        if self._by_work.pop((side.stage, side.made_of), None):
+            self._by_shard[side.stage, side.shard].remove(side)
 
 
 def parse(path: Path) -> SideFile | None:
