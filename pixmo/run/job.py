@@ -25,6 +25,8 @@ from pixmo.run.shard import Shard
 from pixmo.run.splits import parse_splits
 from pixmo.run.world import LocalWorld, Reuse
 from pixmo.stage import AnyStage
+from pixmo.storage.manifest import load as load_manifest
+from pixmo.storage.publish import require_free
 from pixmo.storage.store import Store
 
 
@@ -91,6 +93,8 @@ def run_recipe(
         side_files = folder.side_files()
         shards = shards_of(plan, side_files)
         check(recipe, shards)
+        if load_manifest(out) is None:
+            require_free(out, effort.min_free_bytes)
         reuse = _open_reuse(effort.reuse)
         work = _Work(recipe, plan, shards, store, effort, reuse, progress)
         with progress:

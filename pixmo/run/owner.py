@@ -22,11 +22,11 @@ from typing import Any, cast
 from pixmo.ask import Outcome
 from pixmo.engines.http.fetch import Ask, Fetcher, Reply
 from pixmo.engines.http.settings import HttpSettings
-from pixmo.errors import NoSpace, PixmoError
+from pixmo.errors import PixmoError
 from pixmo.run.ownership import owner_of
 from pixmo.storage.journal_writer import JournalWriter, encode
 from pixmo.storage.pack_writer import PackWriter, sync_all
-from pixmo.storage.publish import disk_errors
+from pixmo.storage.publish import disk_errors, require_free
 
 SYNC_S = 2.0
 
@@ -132,17 +132,9 @@ class Owner:
                 with disk_errors(self._folder):
                     await asyncio.to_thread(sync_all, descriptors)
                 self._journal.sync(covered)
-                self._check_space()
+                require_free(self._folder, self._min_free)
             except (PixmoError, OSError) as error:
                 self._fail(error)
-
-    def _check_space(self) -> None:
-        disk = os.statvfs(self._folder)
-        if disk.f_bavail * disk.f_frsize < self._min_free:
-            raise NoSpace(
-                f"{self._folder}: less than {self._min_free / 1e9:.1f} GB free (--min-free-disk); "
-                "free some and run the same command again, nothing is lost"
-            )
 
 
 def _failure(error: Exception) -> bytes:

@@ -74,6 +74,16 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def require_free(folder: Path, least_bytes: int) -> None:
+    """Raises NoSpace when the folder's disk has less free than asked."""
+    disk = os.statvfs(folder)
+    if disk.f_bavail * disk.f_frsize < least_bytes:
+        raise NoSpace(
+            f"{folder}: less than {least_bytes / 1e9:.1f} GB free (--min-free-disk); "
+            "free some and run the same command again, nothing is lost"
+        )
+
+
 def _fsync(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY)
     try:

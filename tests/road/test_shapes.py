@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,8 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from pixmo.errors import BadFolder, BadSource, InUse
+from pixmo.errors import BadFolder, BadSource, InUse, NoSpace
 from pixmo.run.folder import working_on
 from pixmo.run.job import Effort, run_recipe
 from pixmo.run.maintain import clean, export, forget, retry, status, verify
@@ -361,3 +363,25 @@ def test_the_manifest_holds_no_clock(tmp_path: Path, host: TroubleServer) -> Non
     a, b = ((tmp_path / n / "manifest.json").read_text() for n in "ab")
     assert a == b
     assert json.loads(a)["rows"] == 20
+
+
+def test_a_disk_too_full_is_told_before_anything_is_asked(tmp_path: Path, host: TroubleServer) -> None:
+    """With less free than --min-free-disk a run ends in one line and asks no host; with enough it goes on from there."""
+    source = good_list(tmp_path, host, 3)
+    with pytest.raises(NoSpace, match="--min-free-disk"):
+        run_recipe(road(source), tmp_path / "out", replace(QUIET, min_free_bytes=10**18))
+    assert host.log == []
+    assert run_recipe(road(source), tmp_path / "out", QUIET).written == 3
+
+
+def test_resized_copies_are_published_and_the_original_is_named(tmp_path: Path, host: TroubleServer) -> None:
+    """With resize_image the published bytes are the smaller copy; fetched_sha256 stays that of what was fetched."""
+    plain = road(good_list(tmp_path, host, 4))
+    resize = Step("resize_image", load_stage("resize_image", {"longest_edge_px": 48}), "image_ok")
+    recipe = replace(plain, steps=(*plain.steps[:3], resize, *plain.steps[3:]))
+    run_recipe(recipe, tmp_path / "out", QUIET)
+    table = published(tmp_path / "out")
+    for row in table.select(["image", "fetched_sha256", "resized_sha256", "resized_width"]).to_pylist():
+        assert hashlib.sha256(row["image"]["bytes"]).hexdigest() == row["resized_sha256"] != row["fetched_sha256"]
+        assert max(Image.open(io.BytesIO(row["image"]["bytes"])).size) == 48 == row["resized_width"]
+    assert run_recipe(recipe, tmp_path / "out", QUIET).files_written == 0
