@@ -23,6 +23,7 @@ from pixmo.storage.pack_writer import ENTRY, Location
 from pixmo.storage.publish import disk_errors, is_temporary, publish_bytes
 
 _OFFSET_BITS = 40  # a location is pack number << 40 | offset: packs up to 1 TiB, 16 million of them
+_EMPTY = hashlib.sha256().digest()  # the one digest of no bytes: any other entry without a length is a hole
 _LENGTH_BITS = 32  # a size is 32 more bits of the digest << 32 | length: entries are told apart by 96 bits
 
 
@@ -86,7 +87,7 @@ class Packs:
         data = (self.folder / f"{pack}.idx").read_bytes()
         size = self._size(pack)
         for sha, offset, length in ENTRY.iter_unpack(data[: len(data) // ENTRY.size * ENTRY.size]):
-            if offset + length <= size:
+            if (length or sha == _EMPTY) and offset + length <= size:
                 yield Digest(sha.hex()), offset, length
 
     def names(self) -> list[str]:
@@ -159,7 +160,12 @@ class Packs:
         offsets = rows[:, 32:40].copy().view("<u8").ravel()
         lengths = rows[:, 40:48].copy().view("<u8").ravel()
         more = rows[:, 8:12].copy().view(">u4").ravel().astype(np.uint64)
-        inside = offsets + lengths <= self._size(pack)
+        empty = (rows[:, :32] == np.frombuffer(_EMPTY, np.uint8)).all(axis=1)
+        inside = ((lengths > 0) | empty) & (offsets + lengths <= self._size(pack))
+        last = inside & ~np.append(inside[1:], False)  # before the end or a hole: may be torn
+        for at in np.flatnonzero(last):
+            where = Location(pack, int(offsets[at]), int(lengths[at]))
+            inside[at] = hashlib.sha256(self.read(where)).digest() == rows[at, :32].tobytes()
         place = offsets | np.uint64(self._number(pack) << _OFFSET_BITS)
         sizes = lengths | more << np.uint64(_LENGTH_BITS)
         self._map.add_many(keys[inside], place[inside], sizes[inside])

@@ -15,10 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pixmo.ids import digest
 from pixmo.run.job import Effort, run_recipe
 from pixmo.run.maintain import clean, forget, retry, status, verify
 from pixmo.run.owners import Owners
 from pixmo.run.recipe import Recipe, Step, load_stage
+from pixmo.storage.pack_writer import PackWriter
+from pixmo.storage.packs import Packs
 from pixmo.storage.store import Store
 from tests.road.lists import ADDRESSES, fill, road
 from tests.server.trouble import TroubleServer
@@ -132,6 +135,23 @@ def test_no_side_file_outlives_the_bytes_it_names(
     run_recipe(road(listed(tmp_path / "list.jsonl", pictures(host, 3))), tmp_path / "out", QUIET)
     before = events[: events.index("download")]
     assert {".pack", ".idx"} <= set(before)
+
+
+@pytest.mark.parametrize("kept", [20, 33, 41, 47])
+def test_half_an_entry_of_an_index_names_no_picture(tmp_path: Path, kept: int) -> None:
+    """A power cut may leave the first bytes of an entry and a hole behind: it used to be believed, with a wrong length."""
+    writer = PackWriter(tmp_path, "w")
+    data = [bytes([i]) * 70_000 for i in range(3)]
+    places = [writer.put(d) for d in data]
+    writer.close()
+    (index,) = tmp_path.glob("*.idx")
+    os.truncate(index, 2 * 48 + kept)
+    os.truncate(index, 4 * 48)
+    packs = Packs(tmp_path)
+    # of the length's bytes only zeros are missing after 43: such an entry is whole
+    wanted = [*places[:2], places[2] if kept > 43 else None]
+    assert [packs.locate(digest(d)) for d in data] == wanted
+    packs.close()
 
 
 def test_lost_bytes_are_noticed_and_fetched_again(tmp_path: Path, host: TroubleServer) -> None:
