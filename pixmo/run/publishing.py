@@ -233,7 +233,7 @@ class Publisher:
         columns = self._columns
         name = shard_name(self._recipe.format, rng.split, rng.number, rng.of, part)
         rows = table.select(columns.inner).rename_columns(columns.outer)
-        rows = rows.add_column(0, ROW_ID, table.column(ROW_ID))
+        rows = rows.add_column(0, _apart(ROW_ID, columns.outer), table.column(ROW_ID))
         path = self._folder.out / name
         with publishing(path) as temporary:
             written = self._write_file(temporary, rows, places, paths)
@@ -270,7 +270,7 @@ class Publisher:
         first = self._table(self._shards[0])
         kinds = [first.schema.field(n).type for n in self._columns.inner]
         told = [pa.field(n, k) for n, k in zip(self._columns.outer, kinds, strict=True)]
-        return self._with_picture(pa.schema([pa.field(ROW_ID, pa.string()), *told]))
+        return self._with_picture(pa.schema([pa.field(_apart(ROW_ID, self._columns.outer), pa.string()), *told]))
 
     def _with_picture(self, schema: pa.Schema) -> pa.Schema:
         if self._columns.picture is None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +237,17 @@ def test_clean_keeps_the_work_of_an_unfinished_run(tmp_path: Path, host: Trouble
     clean(out)
     left = {path.name.split(".")[0] for path in (out / ".pixmo/columns").iterdir()}
     assert {"rows", "download", "inspect_image"} <= left
+
+
+@pytest.mark.parametrize("format", ["parquet", "arrow", "webdataset"])
+def test_a_column_called_row_id_and_numbers_that_are_none(tmp_path: Path, host: TroubleServer, format: str) -> None:
+    """The source's own row_id keeps its name beside ours; NaN and infinities are no obstacle to any format."""
+    rows = [row | {"row_id": "theirs", "x": x} for row, x in zip(pictures(host, 2), (math.nan, -math.inf), strict=True)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "list.parquet")
+    out = tmp_path / "out"
+    recipe = replace(road(tmp_path / "list.parquet"), format=format)
+    assert run_recipe(recipe, out, QUIET).written == 2
+    assert (run_recipe(recipe, out, QUIET).files_written, verify(out)) == (0, [])
+    if format == "parquet":
+        assert published(out).column("row_id").to_pylist() == ["theirs"] * 2
+        assert len(set(published(out).column("pixmo_row_id").to_pylist())) == 2
