@@ -1,4 +1,5 @@
-"""A map from 64-bit prefixes of digests to pairs of 64-bit numbers, 24 bytes an entry: ten million fit in memory.
+"""A map from 64-bit prefixes of digests to pairs of 64-bit numbers, 24 bytes an entry, 16 where the second is
+zero: ten million fit in memory.
 
 New entries live in a dict and are merged into sorted runs when there are many. Prefixes may collide and keys may
 repeat: `find` gives all candidates, latest added last, and the caller compares the full digest.
@@ -64,7 +65,8 @@ class CompactMap:
         if self._runs and len(self._runs[-1].keys) + len(run.keys) <= _RUN:
             run = _Run(*(np.concatenate(pair) for pair in zip(self._runs.pop(), run, strict=True)))
         order = np.argsort(run.keys, kind="stable")  # stable: entries of one key stay oldest first
-        self._runs.append(_Run(run.keys[order], run.a[order], run.b[order]))
+        b = run.b[order] if run.b.any() else np.broadcast_to(_U64(0), len(order))  # nothing but zeros takes no memory
+        self._runs.append(_Run(run.keys[order], run.a[order], b))
 
 
 class _Run(NamedTuple):

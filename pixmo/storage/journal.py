@@ -26,11 +26,12 @@ from pixmo.storage.publish import disk_errors, is_temporary, publishing
 _HEAD = b'{"key":"'
 _SYNCED = re.compile(rb'\{"synced":(\d{1,18})\}\n')
 _BLOCK = 1 << 26
+_OFFSET_BITS = 48  # a place is the file's number << 48 | offset: 65,536 files
 REOPENED = "reopened.jsonl"
 
 
 class Journal:
-    """All lines of a folder, found by key; 24 bytes of memory a line. Read when first asked for an answer.
+    """All lines of a folder, found by key; 16 bytes of memory a line. Read when first asked for an answer.
 
     `reopened` are the keys with a round above 0; they are few and known without reading the rest, so that a finished
     run does not read its journal at all.
@@ -54,8 +55,8 @@ class Journal:
     def get(self, key: str) -> Line | None:
         """The line of the highest round, be it open or answered; of equal rounds an answered one, and the first."""
         best: Line | None = None
-        for file, offset in self._lines().find(prefix(key)):
-            line = self._line(file, offset)
+        for place, _ in self._lines().find(prefix(key)):
+            line = self._line(place >> _OFFSET_BITS, place & (1 << _OFFSET_BITS) - 1)
             if line is not None and line["key"] == key and (best is None or _rank(line) > _rank(best)):
                 best = line
         return best
@@ -63,7 +64,7 @@ class Journal:
     def note(self, line: Line, path: Path, offset: int) -> None:
         """Learns of a line that a writer has just appended."""
         if self._map is not None:  # else it is read with all others
-            self._map.add(prefix(line["key"]), self._number(path), offset)
+            self._map.add(prefix(line["key"]), self._number(path) << _OFFSET_BITS | offset, 0)
 
     def lines(self) -> Iterator[Line]:
         """Every whole line of every file, unordered between files."""
@@ -140,7 +141,8 @@ class Journal:
     def _read(self, path: Path, lines: CompactMap) -> None:
         number = self._number(path)
         for start, keys, offsets in _blocks(path):
-            lines.add_many(keys, np.full(len(keys), number, np.uint64), offsets + np.uint64(start))
+            places = offsets + np.uint64(start | number << _OFFSET_BITS)
+            lines.add_many(keys, places, np.zeros(len(keys), np.uint64))
 
     def _distrust(self, path: Path, start: int) -> None:
         """Lines after the last sync whose bytes are not whole become open questions of the next round, once."""
