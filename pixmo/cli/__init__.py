@@ -10,6 +10,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -142,4 +143,17 @@ def closed_pipe() -> int:
 
 def main() -> None:
     """The `pixmo` command."""
-    sys.exit(run(sys.argv[1:]))
+    leave(run(sys.argv[1:]))
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process.
+
+    Where `datasets` was used its threads may still read ahead from the Hub; Python's own way out then now and then ends in an
+    abort of theirs, after all work is done. All our files are closed by now.
+    """
+    if "datasets" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -192,7 +192,12 @@ class _Owner:
         """The owner died: take the answers it wrote but did not deliver; the rest is asked again in its next life."""
         self._deaths += 1
         if self._deaths > _MAX_DEATHS:
-            self._owners.fail(RuntimeError(f"fetching process {self._number} died {self._deaths} times in a row"))
+            self._owners.fail(
+                PixmoError(
+                    f"fetching process {self._number} ended {self._deaths} times in a row without one answer (out of memory, or "
+                    "killed?); what was answered is kept, run the same command again"
+                )
+            )
             self._closing = True
             return
         if self._journal.exists():

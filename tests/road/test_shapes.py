@@ -385,3 +385,27 @@ def test_resized_copies_are_published_and_the_original_is_named(tmp_path: Path, 
         assert hashlib.sha256(row["image"]["bytes"]).hexdigest() == row["resized_sha256"] != row["fetched_sha256"]
         assert max(Image.open(io.BytesIO(row["image"]["bytes"])).size) == 48 == row["resized_width"]
     assert run_recipe(recipe, tmp_path / "out", QUIET).files_written == 0
+
+
+def test_what_one_folder_forgets_leaves_the_others_of_its_store(tmp_path: Path, host: TroubleServer) -> None:
+    """With a shared store, the next run of another folder publishes without the picture that was taken down."""
+    effort = replace(QUIET, store=tmp_path / "store")
+    for name in ("a", "b"):
+        run_recipe(road(good_list(tmp_path, host, 4)), tmp_path / name, effort)
+    forget(tmp_path / "a", [host.url("/p/2.jpg")], effort)
+    run_recipe(road(tmp_path / "list.jsonl"), tmp_path / "b", effort)
+    gone = hashlib.sha256(host.pictures["2.jpg"]).hexdigest()
+    for name in ("a", "b"):
+        assert gone not in published(tmp_path / name).column("fetched_sha256").to_pylist()
+        assert published(tmp_path / name).num_rows == 3
+
+
+def test_files_of_others_in_data_are_left_alone(tmp_path: Path, host: TroubleServer) -> None:
+    """A stray file is told by verify, not deleted by a run; leftovers of another format are."""
+    source = good_list(tmp_path, host, 4)
+    run_recipe(road(source), tmp_path / "out", QUIET)
+    (tmp_path / "out" / "data" / "notes.txt").write_text("mine")
+    run_recipe(replace(road(source), format="webdataset"), tmp_path / "out", QUIET)
+    names = {p.name for p in (tmp_path / "out" / "data").iterdir()}
+    assert names == {"notes.txt", "train-00000.tar", "train-00000.idx"}
+    assert [p.path for p in verify(tmp_path / "out")] == ["data/notes.txt"]

@@ -230,7 +230,7 @@ async def test_an_owner_that_cannot_start_ends_the_run(
     """With an error and not a hang, after a few tries."""
     world = start(no_such_setting=1)
     async with asyncio.timeout(60):
-        with pytest.raises(RuntimeError, match="died 6 times in a row"):
+        with pytest.raises(PixmoError, match="ended 6 times in a row"):
             await world.ask("http", [trouble.url("/p/a.jpg")])
     assert "no_such_setting" in capfd.readouterr().err
 

@@ -14,7 +14,7 @@ import pytest
 from pixmo.errors import BadFolder
 from pixmo.ids import digest
 from pixmo.run import plan as plan_module
-from pixmo.run import publishing as publishing_module
+from pixmo.run import selecting as selecting_module
 from pixmo.run.folder import Folder
 from pixmo.run.plan import Plan, build_plan
 from pixmo.run.progress import Progress
@@ -112,8 +112,8 @@ class Out:
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small shards and small files, so that a hundred rows are several of each."""
     monkeypatch.setattr(plan_module, "SHARD_ROWS", 16)
-    monkeypatch.setattr(publishing_module, "EXPECTED_PICTURE_BYTES", 500_000_000 // 20)
-    monkeypatch.setattr(publishing_module, "EXPECTED_ROW_BYTES", 500_000_000 // 20)
+    monkeypatch.setattr(selecting_module, "EXPECTED_PICTURE_BYTES", 500_000_000 // 20)
+    monkeypatch.setattr(selecting_module, "EXPECTED_ROW_BYTES", 500_000_000 // 20)
 
 
 @pytest.fixture
