@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 
 from pixmo.ids import digest_of
 from pixmo.storage.export.features import features, portable, portable_schema
-from pixmo.storage.export.sink import HashingSink, Written
+from pixmo.storage.export.sink import ClosesItsSink, HashingSink, Written
 
 
-class ArrowShard:
+class ArrowShard(ClosesItsSink):
     """A `ShardWriter` of one Arrow stream file; a batch stays a batch."""
 
     def __init__(self, path: Path, schema: pa.Schema, image_columns: Collection[str] = ("image",)) -> None:
@@ -46,17 +45,6 @@ class ArrowShard:
             self._sink.close()
         self._sink.check()
         return Written(self._rows, self._sink.tell(), self._sink.digest(), self._batches)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._sink.close()
 
 
 def arrow_folder_files(

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pixmo.storage.export.features import leaf_paths, portable, portable_schema
 from pixmo.storage.export.pictures import ROW_GROUP_ROWS
-from pixmo.storage.export.sink import HashingSink, Written
+from pixmo.storage.export.sink import ClosesItsSink, HashingSink, Written
 
 MAX_ROW_GROUP_BYTES = 48 * 2**20  # batches above are cut in halves; the Hub's viewer refuses groups over some 286 MiB
 PAGE_BYTES = 64 * 2**10
@@ -31,7 +30,7 @@ what is beyond the minimum.
 """
 
 
-class ParquetShard:
+class ParquetShard(ClosesItsSink):
     """A `ShardWriter` of Parquet. A batch becomes one row group, or several when it is too large for one."""
 
     def __init__(
@@ -68,17 +67,6 @@ class ParquetShard:
             self._sink.close()
         self._sink.check()
         return Written(self._rows, self._sink.tell(), self._sink.digest(), self._groups)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._sink.close()
 
 
 def write_parquet(

@@ -124,3 +124,24 @@ class HashingSink(io.RawIOBase):
                 view = view[os.write(self._fd, view) :]
         except OSError as error:
             self._failed = error
+
+
+class ClosesItsSink:
+    """The `with` of a writer over a sink: finishes the file, or on an exception only lets go of it."""
+
+    _sink: HashingSink
+
+    def close(self) -> Written:
+        """Finishes the file and says what it is."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._sink.close()

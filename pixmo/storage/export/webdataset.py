@@ -16,13 +16,12 @@ import math
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
 from pixmo.storage.export.features import PICTURE, portable, portable_schema
-from pixmo.storage.export.sink import HashingSink, Written
+from pixmo.storage.export.sink import ClosesItsSink, HashingSink, Written
 from pixmo.storage.export.tar import TarWriter
 from pixmo.storage.sidecar import ROW_ID
 
@@ -41,7 +40,7 @@ _BY_MAGIC = [
 ]
 
 
-class WebDatasetShard:
+class WebDatasetShard(ClosesItsSink):
     """A `ShardWriter` of one tar; `Written.index` is the text of its `.idx` file.
 
     Keys are the values of `key_column` (row ids) where they are plain words, each once; else the row's place in the
@@ -86,17 +85,6 @@ class WebDatasetShard:
         self._sink.check()
         index = f"v1.2 {len(self._lines)}\n" + "".join(self._lines)
         return Written(len(self._lines), self._sink.tell(), self._sink.digest(), 0, index.encode())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is None:
-            self.close()
-        else:
-            self._sink.close()
 
     def _sample(self, told: _Row, pictures: list[tuple[str, pa.Scalar]]) -> None:
         key = self._new_key(told.get(self._key))
