@@ -25,19 +25,11 @@ from pixmo.run.recipe import Recipe, Step, load_stage
 from pixmo.storage.pack_writer import PackWriter
 from pixmo.storage.packs import Packs
 from pixmo.storage.store import Store
-from tests.road.lists import ADDRESSES, fill, road
+from tests.road.lists import road
 from tests.server.trouble import TroubleServer
 
 pytestmark = pytest.mark.slow
 QUIET = Effort(n_proc=1, min_free_bytes=0, quiet=True)
-
-
-@pytest.fixture
-def host() -> Iterator[TroubleServer]:
-    """One host with forty pictures."""
-    with TroubleServer(addresses=ADDRESSES[:1]) as server:
-        fill(server)
-        yield server
 
 
 def listed(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,19 +14,11 @@ import pytest
 from pixmo.cli import run
 from pixmo.run.job import Effort, run_recipe
 from pixmo.run.maintain import clean, verify
-from tests.road.lists import ADDRESSES, Row, fill, road, write_list
+from tests.road.lists import Row, road, write_list
 from tests.server.trouble import TroubleServer
 
 pytestmark = pytest.mark.slow
 QUIET = Effort(n_proc=1, min_free_bytes=0, quiet=True)
-
-
-@pytest.fixture
-def host() -> Iterator[TroubleServer]:
-    """A host with forty pictures."""
-    with TroubleServer(addresses=ADDRESSES[:1]) as server:
-        fill(server)
-        yield server
 
 
 def made(tmp_path: Path, host: TroubleServer, count: int = 6) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,19 +19,11 @@ from pixmo.run.job import Effort, run_recipe
 from pixmo.run.maintain import clean, export, forget, retry, status, verify
 from pixmo.run.recipe import Recipe, Step, load_stage
 from tests.pictures import encode, exif_rotated, jpeg, near_copies, photo, png
-from tests.road.lists import ADDRESSES, Row, fill, road, write_list
+from tests.road.lists import ADDRESSES, Row, road, write_list
 from tests.server.trouble import TroubleServer
 
 pytestmark = pytest.mark.slow
 QUIET = Effort(n_proc=1, min_free_bytes=0, quiet=True)
-
-
-@pytest.fixture
-def host() -> Iterator[TroubleServer]:
-    """Two hosts with forty pictures."""
-    with TroubleServer(addresses=ADDRESSES[:2]) as server:
-        fill(server)
-        yield server
 
 
 def published(out: Path) -> pa.Table:
