@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, assert_type
 
+import pixmo
 from pixmo.ask import Answer, Engine, Outcome
 from pixmo.errors import PixmoError, UnknownName, nearest
 from pixmo.ids import Digest, canonical_json, digest, digest_of, is_digest, short
@@ -73,3 +75,21 @@ def errors(error: UnknownName) -> None:
     assert_type(error.nearest, str | None)
     assert_type(nearest("a", ["b"]), str | None)
     assert_type(str(base), str)
+
+
+def the_road(out: Path) -> None:
+    """The façade: a recipe, a run, and what can be asked of a folder afterwards."""
+    recipe = pixmo.road("urls.csv", per_host=8)
+    assert_type(recipe, pixmo.Recipe)
+    effort = pixmo.Effort(n_proc=4, store=out / "store")
+    summary = pixmo.run_recipe(recipe, out, effort)
+    assert_type(summary, pixmo.Summary)
+    assert_type(summary.outcomes, dict[str, int])
+    assert_type(pixmo.retry(out, ("timeout",), effort), pixmo.Summary)
+    assert_type(pixmo.status(out).retryable, dict[str, int])
+    assert_type(pixmo.verify(out, repair=True)[0].repaired, bool)
+    assert_type(pixmo.forget(out, ["https://example.org/a.jpg"]).rows, int)
+    assert_type(pixmo.export(out, out / "tars", "webdataset").files, int)
+    assert_type(pixmo.clean(out, packs=True, dry_run=True).bytes, int)
+    assert_type(pixmo.load_recipe(out / "cap.toml").to_toml(), str)
+    assert_type(pixmo.__version__, str)
