@@ -20,6 +20,11 @@ def canonical_json(value: Any) -> bytes:  # Any: whatever json can say
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
+def as_read_back(value: Any) -> Any:  # Any: whatever json can say
+    """A JSON value as a file gives it back: tuples are lists, so that what was written and what was read compare equal."""
+    return json.loads(json.dumps(value))
+
+
 def digest_of(value: Any) -> Digest:  # Any: whatever json can say
     """The digest of a JSON value's canonical spelling."""
     return digest(canonical_json(value))

@@ -12,7 +12,7 @@ from pixmo.cli.effort import effort_of, some_effort_options
 from pixmo.cli.options import SIZE
 from pixmo.cli.printing import amount, told
 from pixmo.run.maintain import export
-from pixmo.run.recipe import FORMATS
+from pixmo.storage.export.writers import FORMATS
 
 
 @click.command()

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from pixmo.cli.options import COUNT, SIZE, Command, settings_options, told_size
-from pixmo.run.recipe import FORMATS, Recipe, load_stage
+from pixmo.run.recipe import Recipe, load_stage
+from pixmo.storage.export.writers import FORMATS
 
 SPELLED = {
     "allow_hosts": "--allow-host",

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO
 
 from pixmo.ask import Outcome
 from pixmo.run.decoder import PictureStep, PictureTask, Result, Work, receive, send
@@ -155,8 +155,3 @@ class _Decoder:
         if code == 1 and b"Traceback" in complaint:  # a bug in a stage is not a bad picture
             raise RuntimeError(f"a picture stage failed:\n{complaint.decode(errors='replace')}")
         return Outcome.DECODER_HUNG if code == -signal.SIGALRM else Outcome.DECODER_CRASHED
-
-
-def values_of(columns: dict[str, list[Any]], row: int) -> dict[str, Any]:  # Any: column values
-    """One row of some columns."""
-    return {name: values[row] for name, values in columns.items()}

@@ -12,6 +12,7 @@ from typing import Any
 
 from pixmo.ask import is_worth_retrying
 from pixmo.errors import BadFolder, BadSetting
+from pixmo.ids import as_read_back
 from pixmo.run.decoders import Decoders
 from pixmo.run.folder import Folder, working_on
 from pixmo.run.owners import Owners, cpu_count
@@ -112,7 +113,7 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
         return plan
     source, columns = open_input(recipe)
     identity = source.identity() | {"splits": recipe.splits}
-    if plan is not None and plan.identity == _plain(identity):
+    if plan is not None and plan.identity == as_read_back(identity):
         return plan
     splits = parse_splits(recipe.splits)
     facts = {"licence": getattr(source, "licence", None)}
@@ -123,7 +124,7 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
             f"{folder.out}: was made from another list or with other splits; `pixmo update {folder.out} {recipe.input}` does "
             "only what is new, or choose another folder"
         )
-    fresh = Plan(fresh.source, _plain(identity), fresh.roles, fresh.splits, fresh.shards, fresh.facts)
+    fresh = Plan(fresh.source, as_read_back(identity), fresh.roles, fresh.splits, fresh.shards, fresh.facts)
     store.sync()  # embedded pictures: the plan must not outlive them
     fresh.publish(folder.plan_path)
     release_memory()
@@ -158,12 +159,6 @@ def _open_reuse(path: Path | None) -> Reuse | None:
 
     found: Reuse = open_reuse(path)
     return found
-
-
-def _plain(value: Any) -> Any:  # Any: JSON values; tuples become lists, as they come back from a file
-    import json
-
-    return json.loads(json.dumps(value))
 
 
 class _Work:

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from pixmo.errors import BadFolder
-from pixmo.ids import Digest, digest
+from pixmo.ids import Digest, as_read_back, digest
 from pixmo.run.describing import REPORT, publish_card, publish_report
 from pixmo.run.folder import Folder
 from pixmo.run.plan import Plan
@@ -116,7 +116,7 @@ class Publisher:
             self._plan.rows,
             published.written,
             counts,
-            _plain(self._recipe.meaning()),
+            as_read_back(self._recipe.meaning()),
         )
         if before != manifest:
             manifest.publish(out)
@@ -237,7 +237,3 @@ def _size(path: Path) -> int:
         return os.stat(path).st_size
     except OSError:
         return -1
-
-
-def _plain(value: Any) -> Any:  # Any: JSON values; tuples become lists, as they come back from a file
-    return json.loads(json.dumps(value))

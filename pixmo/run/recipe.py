@@ -18,8 +18,7 @@ from typing import Any
 from pixmo.errors import BadSetting, UnknownName, UnknownSetting
 from pixmo.ids import digest_of
 from pixmo.stage import AnyStage, RowStage, fingerprint, is_effort
-
-FORMATS = ("parquet", "arrow", "webdataset")
+from pixmo.storage.export.writers import FORMATS
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pixmo.ask import is_worth_retrying
 from pixmo.page.charts import Part, histogram, line, share_bar
 from pixmo.page.html import Child, Html, foreign, join, page, shortened, tag
 from pixmo.page.numbers import compact, count, duration, share, size
 from pixmo.run.gather import BYTES_EDGES, SIDE_EDGES, Aggregates, is_ours
-from pixmo.storage.export.meanings import may_retry, outcome_meaning
+from pixmo.storage.export.meanings import outcome_meaning
 from pixmo.storage.export.provenance import public_name
 
 _TOP_HOSTS = 30
@@ -63,12 +64,12 @@ def tone_of(outcome: str) -> str:
     """Which of the four fates an outcome is: `ok`, `again`, `lost`, `left`."""
     if outcome == "ok":
         return "ok"
-    return "again" if may_retry(outcome) else "left" if is_ours(outcome) else "lost"
+    return "again" if is_worth_retrying(outcome) else "left" if is_ours(outcome) else "lost"
 
 
 def retry_command(folder: str, outcomes: Mapping[str, int]) -> str | None:
     """The command that asks again for what may come now; None when nothing may."""
-    again = [name for name, number in sorted(outcomes.items(), key=_by_count) if number and may_retry(name)]
+    again = [name for name, number in sorted(outcomes.items(), key=_by_count) if number and is_worth_retrying(name)]
     return f"pixmo retry {shlex.quote(folder)} --outcome {','.join(again)}" if again else None
 
 
@@ -150,7 +151,7 @@ def _swatch(tone: str) -> Html:
 
 def _outcome_row(name: str, number: int, whole: int, largest: int) -> Html:
     meaning = outcome_meaning(name)
-    again = join((" ", tag("span", "worth retrying", class_="mark again"))) if may_retry(name) else None
+    again = join((" ", tag("span", "worth retrying", class_="mark again"))) if is_worth_retrying(name) else None
     return tag(
         "tr",
         tag("th", foreign(name), again, tag("small", meaning) if meaning else None, scope="row"),
@@ -164,7 +165,7 @@ def _retry(facts: ReportFacts) -> Html | None:
     command = retry_command(facts.folder, facts.counts.of("outcome"))
     if command is None:
         return None
-    number = sum(n for name, n in facts.counts.of("outcome").items() if may_retry(name))
+    number = sum(n for name, n in facts.counts.of("outcome").items() if is_worth_retrying(name))
     told = f"{count(number)} {'picture' if number == 1 else 'pictures'} may come when asked again, at another time:"
     return tag("div", tag("p", told), _command(command), class_="card")
 

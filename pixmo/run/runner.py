@@ -191,14 +191,13 @@ def phases(recipe: Recipe) -> Iterator[list[Step]]:
 
 
 class Runner:
-    """One run of a recipe's stages over shards; `computed` counts side files written."""
+    """One run of a recipe's stages over shards."""
 
     def __init__(self, recipe: Recipe, shards: Sequence[Shard], machinery: Machinery) -> None:
         self._recipe = recipe
         self._shards = shards
         self._m = machinery
         self._works = Works(machinery.side_files, machinery.world.store)
-        self.computed = 0
 
     async def run(self) -> None:
         """Until every step has its side file for every shard."""
@@ -289,7 +288,6 @@ class Runner:
             self._m.side_files.write(
                 step.name, self._shards[number].number, works[number], with_ids(ids[number], added)
             )
-            self.computed += 1
 
     def _flat(self, shard: Shard, table: pa.Table) -> tuple[Nesting, pa.Table]:
         urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url")
@@ -308,7 +306,6 @@ class Runner:
         shard.columns |= dict.fromkeys(names, side)
         if nested:
             shard.nested |= set(names)
-        self.computed += 1
 
     def _write_durably(self, name: str, number: int, made_of: str, table: pa.Table) -> SideFile:
         self._m.world.store.sync()  # a side file must not outlive the bytes it names

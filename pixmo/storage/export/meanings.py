@@ -91,9 +91,4 @@ def outcome_meaning(name: str) -> str:
     return OUTCOMES[Outcome(name)] if name in _NAMES else ""
 
 
-def may_retry(name: str) -> bool:
-    """Whether asking again may help; no for a name that is no outcome of ours."""
-    return name in _NAMES and Outcome(name).worth_retrying
-
-
 _NAMES = frozenset(str(outcome) for outcome in Outcome)

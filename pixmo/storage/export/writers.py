@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-FORMATS = ("arrow", "parquet", "webdataset")
+FORMATS = ("parquet", "arrow", "webdataset")
 
 
 class OpenShard(Protocol):
