@@ -5,6 +5,7 @@ PixmoError                 a wrong request: says what, where, what now; the CLI 
 ├── UnknownSetting         a recipe or option key that does not exist; names the nearest
 ├── BadSetting             a value out of range or of the wrong type
 ├── BadSource              a file or address that cannot be read as a list of rows
+├── BadRecord              plain values that are not the record they are taken for
 ├── BadFolder              OUT is not ours, is damaged, or belongs to another list
 ├── InUse                  another run holds the folder or the store
 ├── MissingExtra           an optional dependency is not installed
@@ -48,6 +49,10 @@ class BadSetting(PixmoError):
 
 class BadSource(PixmoError):
     """A source that cannot be read as rows."""
+
+
+class BadRecord(PixmoError):
+    """Values that do not make a record of the kind they are taken for."""
 
 
 class BadFolder(PixmoError):

@@ -1,0 +1,108 @@
+"""Records as Arrow: the schema of each kind, columns to records and back, and what a file says of itself.
+
+A table of records has one column per field. Grouped, a row is a picture: its `PICTURE_FIELDS`, then `annotations`, a list of
+structs of all other fields. `labelled` schemas say in their metadata which of the two they hold.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import typing
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pixmo.records.base import Part, Record, Shape, shapes
+from pixmo.records.kinds import KINDS, PICTURE_FIELDS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ANNOTATIONS = "annotations"
+KEY = b"pixmo"
+VERSION = 1
+
+
+class Label(NamedTuple):
+    """What a table's metadata says of its rows."""
+
+    record: str  # a kind
+    grouped: bool = False
+    version: int = VERSION
+
+
+def schema_of(kind: type[Record]) -> pa.Schema:
+    """One field per field of the record, in its order. All are nullable: what was published may lack any value."""
+    import pyarrow as pa
+
+    return pa.schema([pa.field(s.name, arrow_type(s.hint)) for s in shapes(kind)])
+
+
+def annotation_type(kind: type[Record]) -> pa.StructType:
+    """A record without the fields that name its picture."""
+    import pyarrow as pa
+
+    return pa.struct([f for f in schema_of(kind) if f.name not in PICTURE_FIELDS])
+
+
+def grouped_schema(kind: type[Record]) -> pa.Schema:
+    """One row per picture: which one, and all its annotations."""
+    import pyarrow as pa
+
+    pictures = [f for f in schema_of(kind) if f.name in PICTURE_FIELDS]
+    return pa.schema([*pictures, pa.field(ANNOTATIONS, pa.list_(annotation_type(kind)))])
+
+
+def arrow_type(hint: Any) -> pa.DataType:  # Any: a type form of a record's field
+    """The Arrow type of a field: string, int64, double, bool, list, struct."""
+    import pyarrow as pa
+
+    if typing.get_origin(hint) is tuple:
+        return pa.list_(arrow_type(_inner(hint)))
+    if issubclass(hint, Part):
+        return pa.struct([pa.field(s.name, arrow_type(s.hint)) for s in shapes(hint)])
+    if issubclass(hint, enum.StrEnum):
+        return pa.string()
+    return {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}[hint]
+
+
+def _inner(hint: Any) -> Any:  # Any: type forms
+    inner = typing.get_args(hint)[0]
+    options = [a for a in typing.get_args(inner) if a is not type(None)]
+    return options[0] if type(None) in typing.get_args(inner) else inner
+
+
+def labelled(schema: pa.Schema, label: Label) -> pa.Schema:
+    """The schema, saying what its rows are."""
+    told = {"record": label.record, "grouped": label.grouped, "version": label.version}
+    return schema.with_metadata((schema.metadata or {}) | {KEY: json.dumps(told).encode()})
+
+
+def label_of(schema: pa.Schema) -> Label | None:
+    """What a schema says of its rows; None when it says nothing, or nothing we know."""
+    try:
+        told = json.loads((schema.metadata or {})[KEY])
+        label = Label(str(told["record"]), bool(told["grouped"]), int(told["version"]))
+    except (KeyError, ValueError, TypeError):
+        return None
+    return label if label.record in KINDS else None
+
+
+def batch_of(records: Iterable[Record], kind: type[Record]) -> pa.RecordBatch:
+    """Records of one kind as a batch of `schema_of(kind)`, labelled."""
+    import pyarrow as pa
+
+    schema = labelled(schema_of(kind), Label(kind.KIND))
+    return pa.RecordBatch.from_pylist([r.to_dict() for r in records], schema=schema)
+
+
+def records_of(batch: pa.RecordBatch | pa.Table, kind: type[Record]) -> Iterator[Record]:
+    """The records of a batch; columns that are not fields are not looked at. Raises BadRecord at a row that is none."""
+    names = [s.name for s in shapes(kind) if s.name in batch.schema.names]
+    for told in batch.select(names).to_pylist():
+        yield kind.from_dict(told)
+
+
+def needed(kind: type[Record]) -> list[Shape]:
+    """The fields without which there is no record."""
+    return [s for s in shapes(kind) if not s.optional]
