@@ -223,11 +223,12 @@ def settings_of(stage: AnyStage) -> dict[str, Any]:
 
 
 def fingerprint(stage: AnyStage) -> Digest:
-    """What the stage is: its class, version and the settings that are meaning."""
+    """What the stage is: its class, version, the settings that are meaning, and the content of files it uses (`content()`)."""
     kind = type(stage)
     told = {f.name: getattr(stage, f.name) for f in fields(stage) if not is_effort(f)}
     name = kind.__module__.removeprefix("pixmo.stages.") + ":" + kind.__qualname__
-    return digest_of({"stage": name, "version": stage.version, "settings": told})
+    made_with = {"content": stage.content()} if hasattr(stage, "content") else {}
+    return digest_of({"stage": name, "version": stage.version, "settings": told} | made_with)
 
 
 def arrow_type(hint: Any) -> pa.DataType:  # Any: a type form

@@ -13,6 +13,7 @@ from typing import Any
 from pixmo.ask import is_worth_retrying
 from pixmo.errors import BadFolder, BadSetting
 from pixmo.ids import as_read_back
+from pixmo.records.arrow import label_of
 from pixmo.run.decoders import Decoders
 from pixmo.run.folder import Folder, working_on
 from pixmo.run.owners import Owners, cpu_count
@@ -116,7 +117,8 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
     if plan is not None and plan.identity == as_read_back(identity):
         return plan
     splits = parse_splits(recipe.splits)
-    facts = {"licence": getattr(source, "licence", None)}
+    label = label_of(source.schema())
+    facts = {"licence": source.licence, "record": label and label._asdict()}
     progress.note(f"reading {source.name}")
     fresh = build_plan(source, columns, splits, folder.side_files(), store, facts, progress.rows_read)
     if plan is not None and fresh.digest != plan.digest and not update:
@@ -133,15 +135,16 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
 
 def open_input(recipe: Recipe) -> Any:  # Any: (Source, Columns) of pixmo.sources, imported when needed
     """The source of a recipe, and its columns."""
-    from pixmo.sources.open import open_folder, open_source
+    from pixmo.sources.open import Declared, open_folder, open_source
 
     if recipe.input is None:
         raise BadSetting(f"recipe {recipe.name!r} has no input; give a SOURCE or set `input`")
     if recipe.source.get("pictures"):
         return open_folder(Path(str(recipe.input)))
+    rows = Declared(**{k: v for k, v in recipe.source.items() if k in Declared._fields})
     return open_source(
-        recipe.input, url_column=recipe.url_column, sha256_column=recipe.sha256_column,
-        **{k: v for k, v in recipe.source.items() if k != "pictures"},
+        recipe.input, url_column=recipe.url_column, sha256_column=recipe.sha256_column, rows=rows,
+        **{k: v for k, v in recipe.source.items() if k != "pictures" and k not in Declared._fields},
     )  # fmt: skip
 
 

@@ -69,6 +69,10 @@ RESERVED = frozenset(
         "duplicate_kind",
         "is_duplicate",
         "in_other_split",
+        "is_leak",
+        "leak_kind",
+        "leak_of",
+        "leak_set",
         "outcome",
         "ok",
         "resized_sha256",
@@ -98,6 +102,7 @@ class Roles(NamedTuple):
     urls: str | None
     sha256: str | None
     embedded: bool
+    embedded_many: bool = False  # a list of pictures per row
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class Plan:
     @property
     def many(self) -> bool:
         """Whether a row holds a list of pictures."""
-        return self.roles.urls is not None
+        return self.roles.urls is not None or self.roles.embedded_many
 
     def publish(self, path: Path) -> None:
         """Writes plan.json."""
@@ -186,6 +191,8 @@ def build_plan(
     if splits and own_splits:
         raise BadSetting(f"{source.name}: has splits of its own ({', '.join(own_splits)}); leave yours out")
     renamed, roles = _roles(columns, names, own_splits)
+    if columns.picture is not None:
+        roles = roles._replace(embedded_many=not pa.types.is_struct(source.schema().field(columns.picture).type))
     side_files.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-plan-", dir=side_files.folder) as scratch:
         first = _FirstPass(Path(scratch), roles, bool(splits), progress)
@@ -258,10 +265,11 @@ class _FirstPass:
                         keys.append(key_of(kind, canonical_url(one) if kind == "url" else one.lower()))
                         rows.append(self.rows + row)
         if self._roles.embedded:
-            for row, sha in enumerate(table.column("embedded_sha256").to_pylist()):
-                if sha:
-                    keys.append(key_of("sha256", sha))
-                    rows.append(self.rows + row)
+            for row, value in enumerate(table.column("embedded_sha256").to_pylist()):
+                for sha in value if isinstance(value, list) else [value]:
+                    if sha:
+                        keys.append(key_of("sha256", sha))
+                        rows.append(self.rows + row)
         self._keys.append(np.array(keys, np.uint64))
         self._rows_of_keys.append(np.array(rows, np.int64))
 
@@ -316,6 +324,14 @@ def _prepared(batch: pa.RecordBatch, renamed: dict[str, str], picture: str | Non
 
 
 def _unpacked(column: pa.Array, store: Store) -> list[pa.Array]:
+    """Digest, size and path of each picture; lists of them where a row holds a list."""
+    if not pa.types.is_struct(column.type):
+        lists = column.cast(pa.list_(column.type.value_type))
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+        offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
+        return [
+            pa.ListArray.from_arrays(offsets, part, mask=lists.is_null()) for part in _unpacked(lists.flatten(), store)
+        ]
     data = pc.struct_field(column, "bytes").to_pylist()
     shas = [None if d is None else store.put(d) if d else "" for d in data]
     sizes = [None if d is None else len(d) for d in data]

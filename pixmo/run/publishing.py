@@ -176,12 +176,14 @@ class Publisher:
     def _write_file(self, path: Path, rows: pa.Table, places: Sequence[Any], paths: Sequence[Any]) -> Written:
         columns, open_shard = self._selection.columns, writer(self._recipe.format)
         if columns.picture is None:
-            with open_shard(path, rows.schema, ()) as shard:
+            with open_shard(path, self._selection.labelled(rows.schema), ()) as shard:
                 for batch in rows.combine_chunks().to_batches(max_chunksize=1000):
                     shard.write(batch)
                 return shard.close()
         with (
-            open_shard(path, self._selection.with_picture(rows.schema), (columns.picture_name,)) as shard,
+            open_shard(
+                path, self._selection.with_picture(self._selection.labelled(rows.schema)), (columns.picture_name,)
+            ) as shard,
             PictureReader() as reader,
         ):
             batches = picture_batches(

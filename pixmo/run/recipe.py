@@ -64,7 +64,9 @@ class Recipe:
     splits: tuple[str, ...] = ()
     format: str = "parquet"
     shard_size: int = 500_000_000
-    source: dict[str, Any] = field(default_factory=dict)  # Any: config, split, revision, limit of the input
+    source: dict[str, Any] = field(
+        default_factory=dict
+    )  # Any: what of the input is read and what its rows are: _SOURCE
 
     def __post_init__(self) -> None:
         if self.format not in FORMATS:
@@ -101,6 +103,7 @@ class Recipe:
         steps = [
             {"use": s.use, **({"when": s.when} if s.when else {})}
             | {f.name: getattr(s.stage, f.name) for f in fields(s.stage) if not is_effort(f)}
+            | ({"content": s.stage.content()} if hasattr(s.stage, "content") else {})
             for s in self.steps
         ]
         return {"name": self.name, "splits": self.splits, "format": self.format, "steps": steps}
@@ -169,7 +172,10 @@ def recipe_of(told: dict[str, Any], where: str = "recipe", text: str = "") -> Re
     return Recipe(**{"name": "recipe", "steps": steps, **head, "source": inputs})
 
 
-_SOURCE = {"config": str, "split": str, "revision": str, "limit": int, "pictures": bool}
+_SOURCE = {
+    "config": str, "split": str, "revision": str, "limit": int, "pictures": bool, "record": str, "unit": str, "orientation": str,
+    "fields": tuple[str, ...], "grouped": bool,
+}  # fmt: skip
 _HEAD = _SOURCE | {
     "name": str, "input": str | tuple[str, ...], "url_column": str, "sha256_column": str, "splits": tuple[str, ...],
     "format": str, "shard_size": int,

@@ -42,6 +42,7 @@ def shards_of(plan: Plan, side_files: SideFiles) -> list[Shard]:
     shards, start = [], 0
     names: list[str] | None = None
     nested = {c for c in (plan.roles.urls, plan.roles.sha256 if plan.many else None) if c}
+    nested |= {"embedded_sha256", "embedded_bytes", "embedded_path"} if plan.roles.embedded_many else set()
     for planned in plan.shards:
         side = rows_file(planned, side_files)
         if names is None:
@@ -290,8 +291,8 @@ class Runner:
             )
 
     def _flat(self, shard: Shard, table: pa.Table) -> tuple[Nesting, pa.Table]:
-        urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url")
-        nesting = Nesting.of(urls)
+        of_each = "image_url" if shard.roles.urls else "embedded_sha256"
+        nesting = Nesting.of(shard.table(pa.schema([(of_each, pa.string())])).column(of_each))
         return nesting, nesting.flat(table, {n for n in table.column_names if shard.source_of(n) in shard.nested})
 
     @staticmethod

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from pixmo.errors import BadFolder
 from pixmo.ids import digest_of
+from pixmo.records.arrow import Label, labelled
 from pixmo.run.pictures import PICTURE
 from pixmo.run.plan import RESERVED, SOURCE_PREFIX, SPLIT, Plan
 from pixmo.run.recipe import Recipe
@@ -25,6 +26,7 @@ LAYOUT = 1  # raised when the same columns are laid out in other bytes
 EXPECTED_PICTURE_BYTES = 250_000  # the mean of PixMo's pictures
 EXPECTED_ROW_BYTES = 2_000
 HIDDEN = frozenset({PICTURE, SPLIT, "embedded_sha256", "embedded_bytes"})
+ONE_IS_ENOUGH = frozenset({"is_leak", "in_other_split"})  # of a row's pictures: such a row teaches what is held out
 EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
 
 
@@ -87,7 +89,7 @@ class Selection:
                 "layout": LAYOUT, "format": self._recipe.format, "range": rng, "size": self._recipe.shard_size,
                 "columns": self.columns, "sides": [s.is_ for s in sides],
                 "select": [select.where, select.images] if select else None,
-                "buried": sorted(self._store.tombstones),
+                "buried": sorted(self._store.tombstones), "record": self._plan.facts.get("record"),
             }
         )  # fmt: skip
 
@@ -100,7 +102,14 @@ class Selection:
         first = self._table(self._shards[0])
         kinds = [first.schema.field(n).type for n in self.columns.inner]
         told = [pa.field(n, k) for n, k in zip(self.columns.outer, kinds, strict=True)]
-        return self.with_picture(pa.schema([pa.field(apart(ROW_ID, self.columns.outer), pa.string()), *told]))
+        return self.with_picture(
+            self.labelled(pa.schema([pa.field(apart(ROW_ID, self.columns.outer), pa.string()), *told]))
+        )
+
+    def labelled(self, schema: pa.Schema) -> pa.Schema:
+        """The schema, saying what kind of record the rows are, where they are records."""
+        told = self._plan.facts.get("record")
+        return labelled(schema, Label(**told)) if told else schema
 
     def with_picture(self, schema: pa.Schema) -> pa.Schema:
         """The schema with the picture column first, where pictures are published."""
@@ -108,7 +117,7 @@ class Selection:
             return schema
         picture = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
         kind = pa.list_(picture) if self.columns.is_list else picture
-        return pa.schema([pa.field(self.columns.picture_name, kind), *schema])
+        return pa.schema([pa.field(self.columns.picture_name, kind), *schema], schema.metadata)
 
     def rows(self, rng: Range) -> tuple[pa.Table, Record]:
         """The rows of a range that stay, with all published columns, and the counts of those that do not."""
@@ -126,7 +135,7 @@ class Selection:
                 outcomes.update(_flat(table.column("outcome")).to_pylist())
             if select is not None:
                 clauses = pa.table(
-                    {n: _all_true(table.column(n)) for n in select.needs.names} or {"": pa.nulls(table.num_rows)}
+                    {n: _of_row(n, table.column(n)) for n in select.needs.names} or {"": pa.nulls(table.num_rows)}
                 )
                 mask, gone = select.keep(clauses)
                 left.update(gone)
@@ -211,11 +220,12 @@ def _path(sha: str | None, format: str | None) -> str | None:
     )
 
 
-def _all_true(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A clause's column; of a row with several pictures, all must hold and there must be one."""
+def _of_row(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A clause's column; of a row with several pictures, all must hold and there must be one, but one leak is enough."""
     if not pa.types.is_list(column.type):
         return column
-    return pa.chunked_array([pa.array([bool(v) and all(v) for v in column.to_pylist()], pa.bool_())])
+    holds = any if name in ONE_IS_ENOUGH else all
+    return pa.chunked_array([pa.array([bool(v) and holds(v) for v in column.to_pylist()], pa.bool_())])
 
 
 def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -46,7 +46,7 @@ _LIKE_DIGEST = re.compile(r"\s*[0-9a-f]{64}\s*", re.IGNORECASE)
 
 
 class Columns(NamedTuple):
-    """Names in the source: one URL, a list of URLs, the expected digest (or list of them), an embedded picture (a struct of bytes and path)."""
+    """Names in the source: one URL, a list of URLs, the expected digest (or list of them), an embedded picture (a struct of bytes and path, or a list of them)."""
 
     url: str | None
     urls: str | None
@@ -76,6 +76,20 @@ def find_columns(
     if pictures_needed and url is None and picture is None:
         raise BadSource(_nothing(source, schema, sample))
     return Columns(None if many else url, url if many else None, sha256, picture)
+
+
+def record_columns(source: Source, *, pictures_needed: bool = True) -> Columns:
+    """The columns of typed rows, which have the names of their record's fields. Raises BadSource when pictures are needed and none is named."""
+    schema = source.schema()
+    have = {name: name if name in schema.names else None for name in _OF_RECORDS}
+    url, urls = have["image_url"], have["image_urls"]
+    picture = None if url or urls else _find_picture(source, schema)
+    if pictures_needed and not (url or urls or picture):
+        raise BadSource(f"{source.name}: no column holds URLs or pictures; say which holds URLs with --url-column")
+    return Columns(url, urls, have["image_sha256s" if urls else "image_sha256"], picture)
+
+
+_OF_RECORDS = ("image_url", "image_urls", "image_sha256", "image_sha256s")
 
 
 def _find_url(source: Source, schema: pa.Schema, sample: pa.Table) -> str | None:
@@ -111,8 +125,8 @@ def _find_digest(schema: pa.Schema, sample: pa.Table, many: bool) -> str | None:
 
 def _find_picture(source: Source, schema: pa.Schema) -> str | None:
     other = _other_media(schema)
-    found: list[str] = [f.name for f in schema if is_picture(f.type) and f.name not in other]
-    named = [n for n in found if n.lower() in ("image", "picture", "img")]
+    found: list[str] = [f.name for f in schema if _holds_pictures(f.type) and f.name not in other]
+    named = [n for n in found if n.lower() in ("image", "images", "picture", "pictures", "img")]
     if len(found) > 1 and len(named) != 1:
         raise BadSource(
             f"{source.name}: has several columns of pictures ({', '.join(found)}); keep one, or call the one meant `image`"
@@ -129,6 +143,11 @@ def _other_media(schema: pa.Schema) -> set[str]:
         }
     except (KeyError, ValueError, TypeError, AttributeError):  # no such metadata, or somebody else's
         return set()
+
+
+def _holds_pictures(kind: pa.DataType) -> bool:
+    """A picture, or a list of them."""
+    return is_picture(kind.value_type if _is_list(kind) else kind)
 
 
 def is_picture(kind: pa.DataType) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -119,9 +120,31 @@ def _pieces(wanted: Wanted, config: str, sha: str) -> list[_Piece]:
 def _plain(rows: Any) -> Any:  # Any: a datasets.IterableDataset
     """The rows as Arrow, pictures as they are stored."""
     for name, feature in (rows.features or {}).items():
-        if isinstance(feature, datasets.Image):
-            rows = rows.cast_column(name, datasets.Image(decode=False))
+        if _has_pictures(feature):
+            rows = rows.cast_column(name, _undecoded(feature))
     return rows.with_format("arrow")
+
+
+def _has_pictures(feature: Any) -> bool:  # Any: a feature, or a list or dict of them
+    if isinstance(feature, dict):
+        return any(_has_pictures(f) for f in feature.values())
+    if isinstance(feature, list):
+        return _has_pictures(feature[0])
+    return isinstance(feature, datasets.Image) or _has_pictures(getattr(feature, "feature", {}))
+
+
+def _undecoded(feature: Any) -> Any:  # Any: as above
+    """The feature with its pictures left as bytes, also those inside lists."""
+    if isinstance(feature, dict):
+        return {name: _undecoded(f) for name, f in feature.items()}
+    if isinstance(feature, list):
+        return [_undecoded(feature[0])]
+    if isinstance(feature, datasets.Image):
+        return datasets.Image(decode=False)
+    if _has_pictures(feature):
+        feature = copy.copy(feature)
+        feature.feature = _undecoded(feature.feature)
+    return feature
 
 
 def _schema_of(rows: Any) -> pa.Schema:  # Any: a datasets.IterableDataset
@@ -133,7 +156,7 @@ def _schema_of(rows: Any) -> pa.Schema:  # Any: a datasets.IterableDataset
 
 
 def _batches(rows: Any, batch_rows: int) -> Iterator[pa.RecordBatch]:  # Any: a datasets.IterableDataset
-    pictures = any(isinstance(f, datasets.Image) for f in (rows.features or {}).values())
+    pictures = _has_pictures(rows.features or {})
     for table in rows.iter(min(PICTURE_ROWS, batch_rows) if pictures else batch_rows):
         for batch in table.combine_chunks().to_batches():
             yield from sliced(batch, batch_rows)

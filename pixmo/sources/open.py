@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pixmo.catalog.load import Entry, entry
 from pixmo.errors import BadSetting, BadSource
@@ -14,9 +15,22 @@ from pixmo.sources.resolve import HubName, SetName, resolve
 from pixmo.sources.source import Chosen, Expected, Limited, Source
 
 
+class Declared(NamedTuple):
+    """What the user says the rows are; by default what the catalog says, and plain columns for lists it does not know."""
+
+    record: str | None = None  # a kind of record
+    unit: str | None = None
+    orientation: str | None = None
+    fields: tuple[str, ...] = ()  # FIELD=COLUMN, where names differ
+    grouped: bool | None = None  # one row per picture
+
+
+PLAIN = Declared()
+
+
 def open_source(
     spec: str | Sequence[str], *, config: str | None = None, split: str | None = None, revision: str | None = None,
-    url_column: str | None = None, sha256_column: str | None = None, limit: int | None = None,
+    url_column: str | None = None, sha256_column: str | None = None, limit: int | None = None, rows: Declared = PLAIN,
 ) -> tuple[Source, Columns]:  # fmt: skip
     """The rows of a list, and which of its columns matter.
 
@@ -75,4 +89,4 @@ def _hub(repo: str, known: Entry | None, config: str | None, split: str | None, 
     return HubSource(Wanted(repo, configs, split, revision), expected)
 
 
-__all__ = ["Columns", "Expected", "Source", "open_folder", "open_source"]
+__all__ = ["Columns", "Declared", "Expected", "Source", "open_folder", "open_source"]

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 KEY = b"huggingface"
+RECORD_KEY = b"pixmo"  # what kind of record the rows are: pixmo.records.arrow
 PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _IMAGE = {"_type": "Image"}
 
@@ -89,7 +90,8 @@ def portable_schema(schema: pa.Schema, image_columns: Collection[str] = ("image"
     (`datasets` knows no non-null fields, and foreign metadata, such as that of pandas, describes another table.)
     """
     portable_fields = pa.schema([pa.field(f.name, portable_type(f.type)) for f in schema], schema.metadata)
-    return portable_fields.with_metadata({KEY: huggingface_metadata(portable_fields, image_columns)})
+    ours = {k: v for k, v in (schema.metadata or {}).items() if k == RECORD_KEY}
+    return portable_fields.with_metadata(ours | {KEY: huggingface_metadata(portable_fields, image_columns)})
 
 
 def portable_type(kind: pa.DataType) -> pa.DataType:
