@@ -9,6 +9,9 @@ from importlib.metadata import version
 import pyarrow as pa
 
 from pixmo.ids import digest
+from pixmo.records.arrow import ANNOTATIONS
+from pixmo.records.base import shapes
+from pixmo.records.kinds import PICTURE_FIELDS, kind_named
 from pixmo.run.folder import Folder
 from pixmo.run.gather import gather
 from pixmo.run.plan import Plan
@@ -25,7 +28,7 @@ CARD = "README.md"
 REPORT = "report.html"
 REPORTED = (
     "fetched", "fetch_outcome", "fetched_bytes", "hash_verdict", "http_status", "optout", "outcome", "format", "mode", "width",
-    "height", "duplicate_of", "duplicate_kind", "split",
+    "height", "duplicate_of", "duplicate_kind", "leak_kind", "split",
 )  # fmt: skip
 
 
@@ -42,13 +45,27 @@ def publish_card(
         licence=plan.facts.get("licence"), revision=plan.facts.get("revision"), was_fetched=download is not None,
         honours_opt_out=download is None or not download.ignore_optout,
         asks_robots=download is not None and download.robots, hash_policy=fold.hash_policy if fold else "keep",
-        resized=f"longest edge {resize.longest_edge_px} px" if resize else None,
+        resized=f"longest edge {resize.longest_edge_px} px" if resize else None, meanings=_meanings(plan),
     )  # fmt: skip
     data = card(facts).encode()
     path = folder.out / CARD
     if not path.is_file() or path.read_bytes() != data:
         publish_bytes(path, data)
     return ManifestFile(CARD, digest(data), len(data))
+
+
+def _meanings(plan: Plan) -> dict[str, str]:
+    """What the columns of records say, where the rows are records."""
+    told = plan.facts.get("record")
+    if not told:
+        return {}
+    kind = kind_named(told["record"])
+    fields = {s.name: s.about.doc + (f" ({s.about.unit})" if s.about.unit else "") for s in shapes(kind)}
+    if not told["grouped"]:
+        return fields
+    inside = ", ".join(f"`{name}`" for name in fields if name not in PICTURE_FIELDS)
+    pictures = {name: meaning for name, meaning in fields.items() if name in PICTURE_FIELDS}
+    return pictures | {ANNOTATIONS: f"all annotations of the picture, each with {inside}"}
 
 
 def _splits(plan: Plan, files: Sequence[ManifestFile]) -> tuple[SplitFacts, ...]:

@@ -16,7 +16,17 @@ BYTES_EDGES = (0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 2e6, 5e6, 1e
 SIDE_EDGES = (0, 32, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
 """Lower edges of the bins; the last is open."""
 
-_COUNTED = ("outcome", "format", "mode", "hash_verdict", "duplicate_kind", "http_status", "optout", "split")
+_COUNTED = (
+    "outcome",
+    "format",
+    "mode",
+    "hash_verdict",
+    "duplicate_kind",
+    "leak_kind",
+    "http_status",
+    "optout",
+    "split",
+)
 _HISTOGRAMS = {"fetched_bytes": BYTES_EDGES, "width": SIDE_EDGES, "height": SIDE_EDGES}
 _URLS = ("image_url", "image_urls", "url", "urls")
 _HOST = r"^\s*https?://(?:[^/?#@]*@)?(?P<host>\[[0-9a-f:.]+\]|[^\x00-\x20/:?#@\\]+)"
