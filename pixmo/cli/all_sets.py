@@ -30,7 +30,7 @@ def download_all(home: Path, settings: Mapping[str, Any], values: Mapping[str, A
     if values["as_recipe"]:
         print("\n".join(f"# into {home / name}\n{recipe.to_toml()}" for name, recipe in recipes.items()), end="")
         return 0
-    effort: Effort = built(Effort, values)
+    effort: Effort = built(Effort, {**values, "home": home})
     effort = replace(effort, store=effort.store or home / "store")
     dry = bool(values["dry_run"])
     if not (effort.quiet and not dry):

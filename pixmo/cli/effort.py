@@ -23,13 +23,14 @@ HELPS = {
 HOME = "PIXMO_HOME"
 DEFAULT_HOME = "pixmo-data"
 
-effort_options = settings_options(Effort, {"min_free_bytes": "--min-free-disk"}, HELPS)
+effort_options = settings_options(Effort, {"min_free_bytes": "--min-free-disk"}, HELPS, only=HELPS)
 some_effort_options = settings_options(Effort, {"min_free_bytes": "--min-free-disk"}, HELPS, only=("n_proc", "quiet"))
 
 
 def effort_of(values: Mapping[str, Any], out: Path) -> Effort:  # Any: option values
     """The effort of a command on a folder; a new folder uses the store of $PIXMO_HOME where that is set."""
     give_memory_back()
+    values = {**values, "home": home()}
     effort = built(Effort, values)
     if effort.store is None and HOME in os.environ and not Folder(out).exists():
         return built(Effort, {**values, "store": home() / "store"})

@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from pixmo.cli.options import COUNT, SIZE, Command, settings_options, told_size
+from pixmo.records.kinds import KINDS
+from pixmo.records.places import Orientation, Unit
 from pixmo.run.recipe import Recipe, load_stage
 from pixmo.storage.export.writers import FORMATS
 
@@ -51,6 +53,15 @@ def output_options(command: Command) -> Command:
                 "--split", "splits", multiple=True, metavar="NAME=COUNT", help="Hold out so many, or 1%. Stable."
             ),
             click.option(
+                "--against",
+                multiple=True,
+                metavar="SET|FILE",
+                help="Leave out pictures of this held-out set, or index of one; `none`: of none.  [default: as the catalog says]",
+            ),
+            click.option(
+                "--keep-leaks", is_flag=True, help="Keep rows whose picture is held out; marked all the same."
+            ),
+            click.option(
                 "--keep-other-splits", is_flag=True, help="Keep training rows whose picture is also held out."
             ),
             click.option(
@@ -77,6 +88,35 @@ def input_options(command: Command) -> Command:
                 "--hub-split", "split", metavar="NAME", help="Split of a Hub data set to read; all when not given."
             ),
             click.option("--revision", metavar="REV", help="Revision of a Hub data set."),
+        ]
+    ):
+        command = add(command)
+    return record_options(command)
+
+
+def record_options(command: Command) -> Command:
+    """What the rows of a list are: the catalog knows of its own sets."""
+    for add in reversed(
+        [
+            click.option("--as", "record", metavar="KIND", help=f"What a row is: {', '.join(KINDS)}."),
+            click.option("--unit", metavar="UNIT", help=f"What coordinates count: {', '.join(Unit)}."),
+            click.option(
+                "--orientation",
+                metavar="WAY",
+                help=f"Way up of the pictures that were pointed at: {', '.join(Orientation)}.  [default: unknown]",
+            ),
+            click.option(
+                "--field",
+                "fields",
+                multiple=True,
+                metavar="FIELD=COLUMN",
+                help="Column of a record's field, where names differ.",
+            ),
+            click.option(
+                "--grouped/--ungrouped",
+                default=None,
+                help="One row per picture with all its annotations, or rows as in the list.",
+            ),
         ]
     ):
         command = add(command)

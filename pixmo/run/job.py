@@ -42,6 +42,7 @@ class Effort:
     min_free_bytes: int = 2 * 10**9
     decode_timeout_s: float = 30.0
     quiet: bool = False
+    home: Path = Path("pixmo-data")  # where indexes of held-out sets are kept between runs
 
     @property
     def processes(self) -> int:
