@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pixmo.errors import BadFolder, BadSetting, BadSource
 from pixmo.ids import digest_of
 from pixmo.run.rows import SHARD_ROWS, RowIds, prefixes_of, repeats, shards
-from pixmo.run.splits import TRAIN, Split, assign, canonical_url, key_of
+from pixmo.run.splits import TRAIN, Split, assign, row_keys
 from pixmo.sources.open import Columns, Source
 from pixmo.storage.publish import publish_bytes
 from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles
@@ -257,21 +257,12 @@ class _FirstPass:
         return assign(np.concatenate(self._keys), np.concatenate(self._rows_of_keys), self.rows, splits)
 
     def _note_keys(self, table: pa.Table) -> None:
-        keys, rows = [], []
-        for role, kind in ((self._roles.url, "url"), (self._roles.urls, "url"), (self._roles.sha256, "sha256")):
-            for row, value in enumerate(table.column(role).to_pylist() if role else ()):
-                for one in value if isinstance(value, list) else [value]:
-                    if one:
-                        keys.append(key_of(kind, canonical_url(one) if kind == "url" else one.lower()))
-                        rows.append(self.rows + row)
-        if self._roles.embedded:
-            for row, value in enumerate(table.column("embedded_sha256").to_pylist()):
-                for sha in value if isinstance(value, list) else [value]:
-                    if sha:
-                        keys.append(key_of("sha256", sha))
-                        rows.append(self.rows + row)
-        self._keys.append(np.array(keys, np.uint64))
-        self._rows_of_keys.append(np.array(rows, np.int64))
+        roles = ((self._roles.url, "url"), (self._roles.urls, "url"), (self._roles.sha256, "sha256"))
+        named = [(kind, role) for role, kind in roles if role]
+        named += [("sha256", "embedded_sha256")] if self._roles.embedded else []
+        keys, rows = row_keys(self.rows, ((kind, table.column(name).to_pylist()) for kind, name in named))
+        self._keys.append(keys)
+        self._rows_of_keys.append(rows)
 
 
 def _publish(

@@ -6,8 +6,9 @@ a group is never divided. Groups are ordered by a stable hash; `validation=2048`
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -43,6 +44,36 @@ def parse_splits(texts: tuple[str, ...]) -> tuple[Split, ...]:
     if len({s.name for s in splits}) < len(splits):
         raise BadSetting("a split is named twice")
     return tuple(splits)
+
+
+def assign_split(
+    urls: Sequence[str | Sequence[str] | None],
+    sha256s: Sequence[str | Sequence[str] | None] | None = None,
+    splits: Sequence[str] = ("validation=1%",),
+) -> list[str]:
+    """The split of each row: what `pixmo download --split` gives rows of these URLs and expected digests.
+
+    One entry per row: a text, or several for a row of several pictures, or None. `splits` are `NAME=COUNT` (so many pictures) or
+    `NAME=PERCENT%`; all other rows are `train`. Raises BadSetting for a split that cannot be had.
+    """
+    keys, rows = row_keys(0, [("url", urls), *([("sha256", sha256s)] if sha256s is not None else [])])
+    parsed = parse_splits(tuple(splits))
+    names = (TRAIN, *(s.name for s in parsed))
+    return [names[n] for n in assign(keys, rows, len(urls), parsed).tolist()]
+
+
+def row_keys(
+    start: int, columns: Iterable[tuple[str, Sequence[Any]]]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:  # Any: a text, several, or None
+    """(keys, the row of each): what connects rows, from columns of URLs and digests. The first row is number `start`."""
+    keys, rows = [], []
+    for kind, values in columns:
+        for row, value in enumerate(values, start):
+            for one in (value,) if isinstance(value, str) else value or ():
+                if one:
+                    keys.append(key_of(kind, canonical_url(one) if kind == "url" else one.lower()))
+                    rows.append(row)
+    return np.array(keys, np.uint64), np.array(rows, np.int64)
 
 
 def canonical_url(url: str) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pixmo.errors import BadSetting
-from pixmo.run.splits import Split, assign, canonical_url, key_of, parse_splits
+from pixmo.run.splits import Split, assign, assign_split, canonical_url, key_of, parse_splits
 
 Rows = list[tuple[int, ...]]  # the keys of each row
 ROWS = st.lists(st.lists(st.integers(1, 15), max_size=3).map(tuple), min_size=1, max_size=25)
@@ -147,3 +147,15 @@ def test_keys_are_the_same_on_every_machine() -> None:
     assert key_of("url", "example.org/a.jpg") == 6044354731225680767
     assert key_of("sha256", "example.org/a.jpg") != key_of("url", "example.org/a.jpg")
     assert key_of("url", "\udcff") != key_of("url", "")
+
+
+def test_splits_of_ones_own_rows_are_those_of_a_download() -> None:
+    """Rows that share a picture share a split, lists included; the same rows in another order get the same."""
+    urls = [f"http://a.org/{n}.jpg" for n in range(200)] + [["http://a.org/7.jpg", "http://b.org/x"], None]
+    given = assign_split(urls, splits=["validation=20", "test=10%"])
+    assert given.count("validation") in (20, 21)
+    assert given[200] == given[7]
+    assert given[201] == "train"
+    assert assign_split(urls[::-1], splits=["validation=20", "test=10%"]) == given[::-1]
+    chained = assign_split(["http://A.org:80/1", "http://c.org/", "http://a.org/1#x"], [None, "AA", "aa"], ["v=1"])
+    assert chained == ["v", "v", "v"]  # one by its URL, one by its digest
