@@ -25,7 +25,8 @@ from pixmo.storage.publish import publishing
 FORMAT = "pixmo-holdout/1"
 SUFFIX = ".holdout"
 KNOWN_BY = ("image_url", "image_sha256", "fetched_sha256", "phash", "dhash", "mirrored_phash", "mirrored_dhash")
-SCHEMA = pa.schema([(name, pa.string()) for name in (*KNOWN_BY, "split", "row_id")])
+BESIDE = ("split", "row_id", "file")  # to find the picture again; `file` is its name where it came as a file
+SCHEMA = pa.schema([(name, pa.string()) for name in (*KNOWN_BY, *BESIDE)])
 _KEY = b"pixmo-holdout"
 _LONGEST_NAME = 200
 _DIGESTED_ROWS = 4096
@@ -159,7 +160,7 @@ def _column(batch: pa.RecordBatch, name: str) -> pa.Array:
     if at < 0:
         return pa.nulls(len(batch), pa.string())
     text = pc.utf8_trim_whitespace(batch.column(at).cast(pa.string()))
-    text = text if name in ("image_url", "split", "row_id") else pc.ascii_lower(text)
+    text = text if name in ("image_url", *BESIDE) else pc.ascii_lower(text)
     return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
 
 
@@ -167,7 +168,7 @@ def _different(known: pa.Table) -> pa.Table:
     """Each picture once, in one order."""
     in_order = known.sort_by([(name, "ascending") for name in SCHEMA.names])
     groups = in_order.group_by(list(KNOWN_BY), use_threads=False)
-    once = groups.aggregate([("split", "first"), ("row_id", "first")])
+    once = groups.aggregate([(name, "first") for name in BESIDE])
     return once.rename_columns(SCHEMA.names).cast(SCHEMA).combine_chunks()
 
 
