@@ -68,7 +68,10 @@ def _spelled_out(args: Sequence[str]) -> Iterator[str]:
     help=f"Bits of 64 in which looks may differ; 0 to {MAX_RADIUS}.  [default: {FindLeaks.radius}]",
 )
 @click.option(
-    "--page", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with the pairs side by side."
+    "--page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a page with the pairs side by side.",
 )
 @json_option
 def command(train: str, against: tuple[str, ...], radius: int, page: Path | None, as_json: bool) -> int:

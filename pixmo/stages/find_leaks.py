@@ -77,7 +77,7 @@ class FindLeaks:
             found = matcher.find(batch)
             better = trains & (found.kind >= 0) & ((kind < 0) | (found.kind < kind))
             kind[better] = found.kind[better]
-            titles = matcher.held.titles().take(pa.array(found.entry, mask=found.entry < 0)).combine_chunks()
+            titles = matcher.titles.take(pa.array(found.entry, mask=found.entry < 0))
             of = pc.if_else(pa.array(better), titles, of)
             held_in = pc.if_else(pa.array(better), matcher.held.name, held_in)
         kinds = pa.array(KINDS).take(pa.array(kind, mask=kind < 0))

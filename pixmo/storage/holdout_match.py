@@ -35,6 +35,7 @@ class Matcher:
 
     def __init__(self, held: Holdout, radius: int) -> None:
         self.held = held
+        self.titles: pa.Array = held.titles().combine_chunks()
         entries = {name: held.entries.column(name).combine_chunks() for name in held.entries.column_names}
         self._urls = _first_places(canonical_urls(entries["image_url"]))
         self._digests = _first_places(entries["image_sha256"].to_pylist()) | _first_places(

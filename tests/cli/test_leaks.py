@@ -111,6 +111,7 @@ def test_an_index(here: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
         (["train:test", "--against", "held"], "train"),
         (["train", "--against", "held", "--radius", "9"], "--radius 9"),
         (["train", "--against", "gone.holdout"], "gone.holdout"),
+        (["train", "--against", "held", "--page", "held"], "--page"),
         (["build-index", "held"], "FILE"),
         (["build-index", "held", "train"], "train"),
         (["build-index", "held", "x", "--nam", "y"], "--name"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,6 +90,26 @@ def test_built_once_then_frozen(hub: Hub, tmp_path: Path) -> None:
     assert run_ready(hub, tmp_path, *DEFAULT) == (0, told)
     assert len(hub.log) == asked
     assert [load(path).digest for path in paths] == [h.digest for h in held]
+
+
+@pytest.mark.slow
+def test_they_are_what_training_data_are_compared_with(hub: Hub, tmp_path: Path) -> None:
+    """`pixmo leaks TRAIN` alone: of a list, and of a set of the catalog, of which `train` is compared."""
+    (tmp_path / "mine.csv").write_text(
+        "url\nhttps://example.org/31.jpg\nhttp://example.org/12.jpg\nhttp://example.org/2.jpg\n"
+    )
+    env = hub.env(tmp_path / "hf") | {"PIXMO_HOME": str(tmp_path)}
+    told = []
+    for train in ("mine.csv", "count", "count:test"):
+        command = [sys.executable, "-m", "pixmo", "leaks", train, "--json"]
+        done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+        found = json.loads(done.stdout)
+        told.append((done.returncode, found["pictures"], {s["name"]: s["found"] for s in found["sets"]}))
+    assert told == [
+        (1, 3, {"points-eval": 1, "count:validation": 0, "count:test": 1}),
+        (0, 3, {"points-eval": 0, "count:validation": 0, "count:test": 0}),
+        (1, 2, {"points-eval": 0, "count:validation": 0, "count:test": 2}),
+    ]
 
 
 def test_a_set_that_cannot_be_had(hub: Hub, tmp_path: Path) -> None:
