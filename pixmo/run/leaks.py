@@ -188,9 +188,9 @@ def with_looks(batch: pa.RecordBatch, lookers: Lookers) -> pa.RecordBatch:
     shas = pa.array([digest(d) if d else None for d in data], pa.string())
     told["fetched_sha256"] = pc.coalesce(told["fetched_sha256"], shas)
     made = {n: pa.array([look and look[i] for look in looks], pa.string()) for i, n in enumerate(Looks._fields)}
-    is_known = pc.and_(told["phash"].is_valid(), told["dhash"].is_valid())
+    has_both = pc.and_(told["phash"].is_valid(), told["dhash"].is_valid())
     for name in ("phash", "dhash"):
-        made[name] = pc.if_else(is_known, told[name], made[name])
+        made[name] = pc.if_else(has_both, told[name], made[name])
     return pa.RecordBatch.from_pydict(told | made)
 
 
