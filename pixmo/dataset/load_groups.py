@@ -39,6 +39,7 @@ class Groups:
         self.sizes = np.array([size for f in files for size in f.bytes], np.int64)
         self.starts: Numbers = np.concatenate([[0], np.cumsum([n for f in files for n in f.rows], dtype=np.int64)])
         self._first = {number: group for group, (number, inside) in reversed(list(enumerate(self.place))) if not inside}
+        self._schemas: dict[tuple[str, ...], pa.Schema] = {}
         self._opened = _Opened(self.files)
 
     def __len__(self) -> int:
@@ -110,7 +111,9 @@ class Groups:
                     return
 
     def _schema(self, names: tuple[str, ...]) -> pa.Schema:
-        return pa.schema([self.schema.field(n) for n in names], self.schema.metadata)
+        if names not in self._schemas:
+            self._schemas[names] = pa.schema([self.schema.field(n) for n in names], self.schema.metadata)
+        return self._schemas[names]
 
     def _here(self) -> _Opened:
         """This process's own open files: those of a parent are not ours to read."""
@@ -130,10 +133,11 @@ class _Opened:
         self._kept: OrderedDict[tuple[int, int, tuple[str, ...]], pa.RecordBatch] = OrderedDict()
 
     def read(self, number: int, group: int, names: tuple[str, ...], schema: pa.Schema) -> pa.RecordBatch:
-        with self._lock, _reading(self._files[number]):
-            key = (number, group, names)
+        key = (number, group, names)
+        with self._lock:
             if key not in self._kept:
-                self._kept[key] = fitted(self._read(number, group, names), schema)
+                with _reading(self._files[number]):
+                    self._kept[key] = fitted(self._read(number, group, names), schema)
                 self._forget(key)
             self._kept.move_to_end(key)
             return self._kept[key]

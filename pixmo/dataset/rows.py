@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from threading import Event
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import pyarrow as pa
 
-from pixmo.dataset.load_groups import Groups, Numbers
+from pixmo.dataset.load_groups import KEPT_BYTES, Groups, Numbers
 from pixmo.dataset.rows_ahead import ahead
 from pixmo.dataset.rows_chunk import Chunk, Layout, Row, numbered
 from pixmo.errors import BadSetting, MissingExtra
@@ -185,8 +186,16 @@ class Rows(Sequence[Row]):
         return places * self._span.step + self._span.start
 
     def _chunks(self) -> Iterator[Chunk]:
+        """All rows in order. Pictures are read on request, and then with the rows that follow, by whoever reads ahead."""
+        groups, layout = self._groups, self._layout
+        # a row group too large to be held is read page by page instead, with its pictures
+        names = self.columns if layout.picture and groups.sizes.max(initial=0) > KEPT_BYTES else None
+        asked = Event()
         done = 0
-        for batch in self.batches(CHUNK_ROWS):
+        for batch in self.batches(CHUNK_ROWS, names):
             numbers = np.array(self._span[done : done + batch.num_rows], np.int64)
             done += batch.num_rows
-            yield Chunk(self._layout, batch, numbers, self._groups)
+            if asked.is_set() and layout.picture:
+                for group in {groups.group_of(int(n)) for n in (numbers[0], numbers[-1])}:
+                    groups.read(group, (layout.picture,))
+            yield Chunk(layout, batch, numbers, groups, asked.set)

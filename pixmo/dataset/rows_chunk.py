@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -50,11 +50,21 @@ class Layout(NamedTuple):
 
 
 class Chunk:
-    """Rows of one batch. `numbers` are their places among all rows; without `groups` the pictures are in the batch, or nowhere."""
+    """Rows of one batch. `numbers` are their places among all rows; without `groups` the pictures are in the batch, or nowhere.
 
-    def __init__(self, layout: Layout, batch: pa.RecordBatch, numbers: Numbers | None, groups: Groups | None) -> None:
+    `asked` is called when the first picture is asked for and has to be read.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        batch: pa.RecordBatch,
+        numbers: Numbers | None,
+        groups: Groups | None,
+        asked: Callable[[], None] = lambda: None,
+    ) -> None:
         self.layout, self.batch = layout, batch
-        self._numbers, self._groups = numbers, groups
+        self._numbers, self._groups, self._asked = numbers, groups, asked
         self._columns: dict[str, list[Any]] = {}  # Any: column values
 
     def __len__(self) -> int:
@@ -107,20 +117,29 @@ class Chunk:
 
     def picture(self, at: int) -> pa.Scalar | None:
         """A row's picture, or list of pictures, as Arrow has it; None where there is no such column."""
-        name = self.layout.picture
-        if name is None:
+        if self.layout.picture is None:
             return None
+        column, place = self._pictures[at]
+        return column[place]
+
+    @cached_property
+    def _pictures(self) -> list[tuple[pa.Array, int]]:
+        """Where each row's picture stands; the row groups are read now."""
+        name = str(self.layout.picture)
         if name in self.batch.schema.names:
-            return self.batch.column(name)[at]
-        if self._groups is None or self._numbers is None:
-            return None
-        row = int(self._numbers[at])
-        group = self._groups.group_of(row)
-        return self._groups.read(group, (name,)).column(0)[row - int(self._groups.starts[group])]
+            column = self.batch.column(name)
+            return [(column, at) for at in range(len(self))]
+        assert self._groups is not None
+        assert self._numbers is not None
+        self._asked()
+        where = np.searchsorted(self._groups.starts, self._numbers, "right") - 1
+        read = {int(g): self._groups.read(int(g), (name,)).column(0) for g in np.unique(where)}
+        inside = self._numbers - self._groups.starts[where]
+        return [(read[g], at) for g, at in zip(where.tolist(), inside.tolist(), strict=True)]
 
 
 class Row:
-    """One row. It keeps the chunk it was read with in memory: some hundred rows, not their pictures."""
+    """One row. It keeps the chunk it was read with in memory: some hundred rows, and their pictures once one was asked for."""
 
     __slots__ = ("_at", "_chunk")
 
@@ -166,12 +185,7 @@ class Row:
     @property
     def pictures_bytes(self) -> tuple[bytes | None, ...]:
         """The files of all pictures of the row, None for one that is missing; a path beside missing bytes is never opened."""
-        found = self._chunk.picture(self._at)
-        if found is None or not found.is_valid:
-            return ()
-        return tuple(
-            _bytes_of(one) for one in (found if isinstance(found, pa.ListScalar | pa.LargeListScalar) else [found])
-        )
+        return pictures_of(self._chunk.picture(self._at))
 
     def picture(self, number: int = 0, *, upright: bool = True, max_pixels: int = DEFAULT_MAX_PIXELS) -> Image:
         """The decoded picture, turned as its EXIF data says unless `upright` is False; of a list, the one of that number.
@@ -265,6 +279,14 @@ def _value(scalar: pa.Scalar) -> Any:  # Any: a column value
         if pt.is_string(scalar.type) or pt.is_large_string(scalar.type):
             return scalar.as_buffer().to_pybytes().decode("utf-8", "replace")
         return str(scalar.cast(pa.string()))
+
+
+def pictures_of(scalar: pa.Scalar | None) -> tuple[bytes | None, ...]:
+    """The files in a row's cell: of one picture, or of a list of them; None for one that is missing."""
+    if scalar is None or not scalar.is_valid:
+        return ()
+    several = isinstance(scalar, pa.ListScalar | pa.LargeListScalar)
+    return tuple(_bytes_of(one) for one in (scalar if several else [scalar]))
 
 
 def _bytes_of(scalar: pa.Scalar) -> bytes | None:

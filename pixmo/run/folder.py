@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -64,13 +64,14 @@ class Folder:
     def recipe(self) -> Recipe:
         """The recipe as last run."""
         self.must_exist()
-        return load_recipe(self.hidden / "run.toml")
+        return with_indexes(load_recipe(self.hidden / "run.toml"), lambda path: str(self.out / path))
 
     def note_recipe(self, recipe: Recipe) -> None:
         """Keeps the recipe as run, if it changed; one without input is the same list's, worked on afterwards."""
         path = self.hidden / "run.toml"
         if recipe.input is None and path.is_file():
             recipe = replace(recipe, input=load_recipe(path).input)
+        recipe = with_indexes(recipe, lambda index: os.path.relpath(index, self.out))
         data = recipe.to_toml().encode()
         if not path.is_file() or path.read_bytes() != data:
             publish_bytes(path, data)
@@ -94,6 +95,17 @@ class Folder:
         note = self.hidden / "store.txt"
         if not note.is_file():
             publish_bytes(note, os.path.relpath(store, self.hidden.resolve()).encode() + b"\n")
+
+
+def with_indexes(recipe: Recipe, path_of: Callable[[str], str]) -> Recipe:
+    """The recipe with other paths to the indexes of held-out pictures its stages use."""
+    steps = [
+        replace(s, stage=replace(s.stage, against=tuple(path_of(p) for p in s.stage.against)))
+        if getattr(s.stage, "against", ())
+        else s
+        for s in recipe.steps
+    ]
+    return replace(recipe, steps=tuple(steps))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pixmo.ids import as_read_back
 from pixmo.records.arrow import label_of
 from pixmo.run.decoders import Decoders
 from pixmo.run.folder import Folder, working_on
+from pixmo.run.indexes import with_kept_indexes
 from pixmo.run.owners import Owners, cpu_count
 from pixmo.run.pictures import PictureStages
 from pixmo.run.plan import Plan, build_plan, load_plan
@@ -89,6 +90,7 @@ def run_recipe(
     started = monotonic()
     with working_on(out, effort.store) as (folder, store):
         progress = Progress(quiet=effort.quiet)
+        recipe = with_kept_indexes(recipe, folder, effort.home)
         plan = planned(recipe, folder, store, progress, update)
         folder.note_recipe(recipe)
         if before is not None:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pixmo.sources.place import LocalPlace, Place, compression, content, seekable
+from pixmo.errors import BadSource
+from pixmo.sources.place import LocalPlace, Place, compression, content, one_line, seekable
 from pixmo.sources.reader import rows_within, sliced
 
 
@@ -31,9 +32,8 @@ class ParquetReader:
         """The rows in order."""
         with self._open() as file:
             for batch in file.iter_batches(batch_size=rows_within(self._row_bytes, batch_rows)):
-                yield from sliced(
-                    batch, batch_rows
-                )  # rows told once for many, by a dictionary, are larger than they seem
+                # rows told once for many, by a dictionary, are larger than they seem
+                yield from sliced(_sound(batch, self.place), batch_rows)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[pq.ParquetFile]:
@@ -62,7 +62,7 @@ class ArrowReader:
         with self._open() as reader:
             own = (reader.get_batch(i) for i in range(reader.num_record_batches)) if self._is_file else reader
             for batch in own:
-                yield from sliced(batch, batch_rows)
+                yield from sliced(_sound(batch, self.place), batch_rows)
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[pa.ipc.RecordBatchFileReader | pa.ipc.RecordBatchStreamReader]:
@@ -73,3 +73,12 @@ class ArrowReader:
         if isinstance(self.place, LocalPlace) and compression(self.place) is None:
             return pa.memory_map(self.place.name)
         return seekable(self.place) if getattr(self, "_is_file", True) else content(self.place)
+
+
+def _sound(batch: pa.RecordBatch, place: Place) -> pa.RecordBatch:
+    """The batch, looked through: offsets that lead elsewhere and text that is no UTF-8 would end a run much later."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise BadSource(f"{place.name}: holds values that cannot be read: {one_line(str(error))}") from error
+    return batch

@@ -11,14 +11,11 @@ from typing import NamedTuple
 
 from pixmo.errors import BadRecord
 from pixmo.records.explanation import PLACEHOLDER
-
-Pair = tuple[float, float]
-Scale = float | tuple[float, float]
-"""The coordinate at the right and lower edge: 100 for percent, (width, height) for pixels."""
+from pixmo.text.points import Pair, Scale
 
 
 class Places(NamedTuple):
-    """Points in one picture. `dtype` is the type they were stored in where that is not float64: it decides how halves round in v1."""
+    """Points in one picture, in the unit that `scale` says (pixmo.text.points). `dtype` is the type they were stored in where that is not float64: it decides how halves round in v1."""
 
     points: tuple[Pair, ...]
     scale: Scale = 100

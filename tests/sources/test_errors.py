@@ -166,3 +166,13 @@ def test_options_of_the_hub_are_refused_for_files(tmp_path):
     assert "--config x: only sets on the Hub have that" in message(path, config="x", kind=BadSetting)
     assert "--limit 0: give a number of rows" in message(path, limit=0, kind=BadSetting)
     assert "cap: a set cannot be read together with other lists" in message([path, "cap"])
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_text_that_is_no_unicode_is_told(tmp_path, suffix):
+    """A column called text that holds other bytes: the file is named, whoever wrote it."""
+    urls = pa.array([b"http://a.org/1", b"http://a.org/\xff"]).view(pa.string())
+    table = pa.table({"url": urls})
+    made = {"parquet": parquet, "arrow": arrow_file}[suffix](table)
+    path = write(tmp_path / f"a.{suffix}", made)
+    assert f"a.{suffix}: holds values that cannot be read: In column 0: Invalid UTF8" in message(path)
