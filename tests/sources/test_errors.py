@@ -175,4 +175,4 @@ def test_text_that_is_no_unicode_is_told(tmp_path, suffix):
     table = pa.table({"url": urls})
     made = {"parquet": parquet, "arrow": arrow_file}[suffix](table)
     path = write(tmp_path / f"a.{suffix}", made)
-    assert f"a.{suffix}: holds values that cannot be read: In column 0: Invalid UTF8" in message(path)
+    assert f"a.{suffix}: holds values that cannot be read: In column 0: Invalid: Invalid UTF8" in message(path)

@@ -108,11 +108,11 @@ def test_a_click_is_found_once_among_brackets():
     assert close(parse_points(text, legacy=True), [(3, 4), (1, 2), (3, 4), (5, 6)], 1e-9)
 
 
-@given(percent_points, sizes, LABELS)
-def test_what_is_written_is_read_again(points, size, label):
+@given(percent_points, sizes, LABELS, st.sampled_from([None, "float32"]))
+def test_what_is_written_is_read_again(points, size, label, dtype):
     """To a twentieth of a percent, in order, in whatever unit, by both readers; one answer is points and nothing else."""
     width, height = size
-    told = format_points([(x / 100 * width, y / 100 * height) for x, y in points], label, scale=size)
+    told = format_points([(x / 100 * width, y / 100 * height) for x, y in points], label, scale=size, dtype=dtype)
     read = parse_points(told)
     assert read == parse_points(told, strict=True)
     assert read == sorted(read)
@@ -120,7 +120,7 @@ def test_what_is_written_is_read_again(points, size, label):
     assert key == sorted(key)
     for axis in (0, 1):
         before, after = sorted(p[axis] for p in points), sorted(p[axis] for p in read)
-        assert all(abs(b - a) <= 0.05 + 1e-6 for b, a in zip(before, after, strict=True))
+        assert all(abs(b - a) <= 0.05 + 1e-4 for b, a in zip(before, after, strict=True))
     assert is_point_answer(told) == bool(points)
 
 

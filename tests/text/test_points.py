@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pixmo.errors import BadRecord, BadSetting
+from pixmo.errors import BadRecord, BadSetting, UnknownName
 from pixmo.records.places import Point, Unit
 from pixmo.text import molmo1, molmo2
 from pixmo.text.points import edges, pairs, scale_of
@@ -67,5 +67,5 @@ def test_a_point_too_far_away_cannot_be_written(model):
 @pytest.mark.parametrize("model", [molmo1, molmo2])
 def test_an_unknown_mode_is_refused(model):
     """With the nearest known one, also where there are no points."""
-    with pytest.raises(Exception, match="no mode of pointing named 'pointcount'; did you mean 'point_count'"):
+    with pytest.raises(UnknownName, match="no mode of pointing named 'pointcount'; did you mean 'point_count'"):
         model.format_points([], "cup", mode="pointcount")
