@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixmo.errors import BadSetting
+from pixmo.storage.urls import canonical_url
 
 TRAIN = "train"
 
@@ -74,19 +74,6 @@ def row_keys(
                     keys.append(key_of(kind, canonical_url(one) if kind == "url" else one.lower()))
                     rows.append(row)
     return np.array(keys, np.uint64), np.array(rows, np.int64)
-
-
-def canonical_url(url: str) -> str:
-    """The URL without what does not change the picture it names: case of scheme and host, default port, fragment."""
-    try:
-        parts = urlsplit(url.strip())
-        host = (parts.hostname or "").lower()
-        port = parts.port
-    except ValueError:
-        return url
-    if port and port != {"http": 80, "https": 443}.get(parts.scheme.lower()):
-        host += f":{port}"
-    return f"{host}{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
 
 
 def key_of(kind: str, text: str) -> int:

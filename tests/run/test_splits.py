@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pixmo.errors import BadSetting
-from pixmo.run.splits import Split, assign, assign_split, canonical_url, key_of, parse_splits
+from pixmo.run.splits import Split, assign, assign_split, key_of, parse_splits
+from pixmo.storage.urls import canonical_url
 
 Rows = list[tuple[int, ...]]  # the keys of each row
 ROWS = st.lists(st.lists(st.integers(1, 15), max_size=3).map(tuple), min_size=1, max_size=25)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pixmo.run.splits import canonical_url as of_splits
 from pixmo.storage.urls import canonical_url, canonical_urls
 
 ODD = st.text(st.sampled_from("aAzZ09.-_~:/?#[]@!$&'()*+,;=% \t\n\\é\x00{}|^`<>\""), max_size=30)
@@ -39,9 +38,3 @@ def test_many_at_once_are_as_one_by_one(urls):
     """The short way for plain URLs gives what the long way gives; null and empty are nothing."""
     found = canonical_urls(pa.array([*urls, None, ""], pa.string()))
     assert found == [*(canonical_url(u) if u else None for u in urls), None, None]
-
-
-@given(URLS)
-def test_splits_and_leaks_agree(url):
-    """Rows that a split holds together are those that an index recognises."""
-    assert canonical_url(url) == of_splits(url)
