@@ -186,16 +186,15 @@ class Rows(Sequence[Row]):
         return places * self._span.step + self._span.start
 
     def _chunks(self) -> Iterator[Chunk]:
-        """All rows in order. Pictures are read on request, and then with the rows that follow, by whoever reads ahead."""
-        groups, layout = self._groups, self._layout
-        # a row group too large to be held is read page by page instead, with its pictures
-        names = self.columns if layout.picture and groups.sizes.max(initial=0) > KEPT_BYTES else None
-        asked = Event()
-        done = 0
-        for batch in self.batches(CHUNK_ROWS, names):
-            numbers = np.array(self._span[done : done + batch.num_rows], np.int64)
-            done += batch.num_rows
-            if asked.is_set() and layout.picture:
-                for group in {groups.group_of(int(n)) for n in (numbers[0], numbers[-1])}:
-                    groups.read(group, (layout.picture,))
-            yield Chunk(layout, batch, numbers, groups, asked.set)
+        """All rows in order. Pictures are read on request; once one was asked for, those of the rows that follow come along."""
+        layout, asked, done = self._layout, Event(), 0
+        if layout.picture and self._groups.sizes.max(initial=0) > KEPT_BYTES:
+            asked.set()  # a row group too large to be held is read page by page from the beginning
+        while done < len(self):
+            with_pictures = asked.is_set()
+            for batch in self[done:].batches(CHUNK_ROWS, self.columns if with_pictures else None):
+                numbers = np.array(self._span[done : done + batch.num_rows], np.int64)
+                done += batch.num_rows
+                yield Chunk(layout, batch, numbers, self._groups, asked.set)
+                if asked.is_set() and not with_pictures:
+                    break  # begin again here, with them

@@ -22,6 +22,7 @@ from tests.pictures import png
 
 GROUPED = labelled(grouped_schema(Points), Label("points", True))
 KEPT = pa.field("row_id", pa.string())
+PICTURES = [png(n, (24, 16)) for n in range(7)]
 LABELS = ("cat", "dog “x”", "ünïcode", "")
 
 
@@ -45,7 +46,7 @@ def grouped(first: int, rows: int, pictures: bool = False) -> pa.Table:
     schema = pa.schema([KEPT, *GROUPED, *([pa.field("image", PICTURE)] if pictures else [])], GROUPED.metadata)
     told = [picture_row(n) for n in range(first, first + rows)]
     if pictures:
-        told = [row | {"image": {"bytes": png(n % 7, (24, 16)), "path": "/etc/hostname"}} for n, row in enumerate(told)]
+        told = [row | {"image": {"bytes": PICTURES[n % 7], "path": "/etc/hostname"}} for n, row in enumerate(told)]
     return pa.Table.from_pylist(told, schema=schema)
 
 

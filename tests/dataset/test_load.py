@@ -15,7 +15,7 @@ from pixmo.errors import BadFolder, BadRecord, BadSetting, BadSource, UnknownNam
 from pixmo.records.arrow import batch_of
 from pixmo.records.caption import Caption
 from pixmo.records.points import Points
-from tests.dataset.sets import captions, expected, finished, grouped
+from tests.dataset.sets import PICTURES, captions, expected, finished, grouped
 from tests.pictures import exif_rotated, png, truncated
 
 FORMATS = ("parquet", "arrow")
@@ -109,7 +109,7 @@ def test_pictures_come_when_asked_for(tmp_path: Path) -> None:
     """Bytes as they came, decoded on request; the path beside them is never opened."""
     finished(tmp_path, {"train": [grouped(0, 25, pictures=True)]}, group_rows=4)
     rows = load(tmp_path)
-    assert [row.picture_bytes for row in rows] == [png(n % 7, (24, 16)) for n in range(25)]
+    assert [row.picture_bytes for row in rows] == [PICTURES[n % 7] for n in range(25)]
     assert rows[13].picture().size == (24, 16)
     assert "image" not in rows[13].columns
     table = pa.table(
@@ -120,6 +120,16 @@ def test_pictures_come_when_asked_for(tmp_path: Path) -> None:
     assert row.picture_bytes is None
     with pytest.raises(BadRecord, match=r"lost\.parquet:0: has no picture"):
         row.picture()
+
+
+def test_pictures_come_along_once_one_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever in the set that is; and from the beginning where a row group is too large to be held."""
+    finished(tmp_path, {"train": [grouped(0, 700, pictures=True), grouped(700, 40, pictures=True)]}, group_rows=90)
+    for first in (0, 1, 255, 256, 300, 739):
+        rows = [(row.id, row.picture_bytes if n >= first else None) for n, row in enumerate(load(tmp_path))]
+        assert rows == [(f"{n:016x}", PICTURES[n % 7] if n >= first else None) for n in range(740)]
+    monkeypatch.setattr("pixmo.dataset.rows.KEPT_BYTES", 100)
+    assert [row.picture_bytes for row in load(tmp_path)[5:]] == [PICTURES[n % 7] for n in range(5, 740)]
 
 
 def test_pictures_are_turned_as_their_exif_says(tmp_path: Path) -> None:
