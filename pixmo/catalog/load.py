@@ -7,11 +7,18 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from pixmo.errors import UnknownName
 
 MEDIA = ("url", "embedded", "none")
+
+
+class Defect(NamedTuple):
+    """Something known to be wrong with a set, and what pixmo does about it."""
+
+    what: str
+    done: str
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,24 @@ class Entry:
     picture_bytes: int | None = None  # bytes of one, in the mean
     download_bytes: int | None = None  # of the set itself, without the pictures its URLs lead to
     notes: tuple[str, ...] = ()
-    unverified: tuple[str, ...] = field(default=())
+    unverified: tuple[str, ...] = ()
+    record: str | None = None  # the kind its rows make
+    grouped: bool = False  # downloaded as one row per picture, unless asked otherwise
+    features: Mapping[str, str] = field(default_factory=dict)  # the columns as published, and their Arrow types
+    fields: Mapping[str, Any] = field(default_factory=dict)  # Any: a column, or a column per field of a part
+    constants: Mapping[str, str] = field(default_factory=dict)  # fields that are the same in every row
+    holdouts: tuple[str, ...] = ()  # sets whose pictures are not to be trained on: NAME or NAME:SPLIT
+    revisions: str = ""  # which revision is read, and how earlier ones differ
+    defects: tuple[Defect, ...] = ()
 
     @property
     def rows(self) -> int:
         """Rows of all splits."""
         return sum(self.splits.values())
+
+    def held_out(self, split: str | None = None) -> tuple[str, ...]:
+        """The sets its training rows are compared with; none where one of its other splits is read alone."""
+        return self.holdouts if split in (None, "train") else ()
 
     @property
     def expected_bytes(self) -> int:
@@ -52,7 +71,13 @@ def entry(name: str) -> Entry:
     if found is None or "sets" in found:
         raise UnknownName("set", name, names())
     told: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-    return Entry(**told)
+    return Entry(**told | {"defects": tuple(Defect(**d) for d in found.get("defects", ()))})
+
+
+def entry_of_hub(repo: str) -> Entry | None:
+    """The set that is this repository on the Hub; None for one the catalog does not know."""
+    name = next((n for n, told in _read().items() if str(told.get("hub", "")).lower() == repo.lower()), None)
+    return None if name is None else entry(name)
 
 
 def names() -> tuple[str, ...]:

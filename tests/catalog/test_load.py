@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "pixmo" / "catalog"
 
 def test_pixmo_is_nine_sets():
     """The group stands for all nine, in a fixed order; a set stands for itself."""
-    assert expand("pixmo") == NINE == list(names())
+    assert expand("pixmo") == NINE == list(names())[:9]
     assert expand("cap") == ["cap"]
     assert group_names() == ("pixmo",)
 
