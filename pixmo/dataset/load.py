@@ -45,7 +45,7 @@ def load(
         if name not in schema.names:
             raise UnknownName("column", name, schema.names)
     label = label_of(schema) if as_ is None else None
-    mapping = _declared(as_, schema, unit, orientation) if as_ is not None else None
+    mapping = _declared(groups.files[0].path, as_, schema, unit, orientation) if as_ is not None else None
     if as_ is None and (unit or orientation):
         raise BadSetting(f"unit {unit or orientation!r}: say what the rows are as well, as_='points'")
     wanted = [n for n in schema.names if columns is None or mapping is not None or n in columns]
@@ -58,8 +58,8 @@ def load(
     return Rows(groups, Layout(kind, bool(label and label.grouped), mapping, names, picture, row_id))
 
 
-def _declared(kind: str, schema: pa.Schema, unit: str | None, orientation: str | None) -> Typing:
+def _declared(path: str, kind: str, schema: pa.Schema, unit: str | None, orientation: str | None) -> Typing:
     from pixmo.catalog.typed import declared
 
     kind_named(kind)
-    return declared(kind, schema, unit=unit, orientation=orientation)
+    return declared(kind, schema, unit=unit, orientation=orientation, source=path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -182,3 +183,19 @@ def test_what_cannot_be_loaded_is_told_with_the_remedy(tmp_path: Path) -> None:
         load(tmp_path / "nowhere.parquet")
     with pytest.raises(BadSource, match="no file"):
         load([])
+
+
+def test_an_arrow_file_that_lies_does_not_end_the_process(tmp_path: Path) -> None:
+    """Offsets that lead outside of the file's own values are told, walked through and by number."""
+    offsets = pa.py_buffer(np.array([0, 2**30, 3, 6], np.int32).tobytes())
+    liar = pa.Array.from_buffers(pa.string(), 3, [None, offsets, pa.py_buffer(b"abcdef")])
+    with (
+        pa.OSFile(str(tmp_path / "a.arrow"), "wb") as sink,
+        pa.ipc.new_stream(sink, pa.schema([("x", pa.string())])) as writer,
+    ):
+        writer.write_batch(pa.record_batch([liar], names=["x"]))
+    rows = load(tmp_path / "a.arrow")
+    with pytest.raises(BadSource, match=r"a\.arrow: cannot be read"):
+        list(rows)
+    with pytest.raises(BadSource, match=r"a\.arrow: cannot be read"):
+        _ = rows[1]
