@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pixmo.records.base import Part, Record, about
+from pixmo.records.base import Finding, Part, Record, about
+from pixmo.records.checks import of_picture, of_text, short
+from pixmo.records.rules import found
 
 
 class Verdict(enum.StrEnum):
@@ -42,3 +45,13 @@ class Judgement(Record):
     protocol: str = about("the rules of judging; results of different protocols do not compare")
     metric: str = about("what was asked: `recall` or `consistency`")
     statements: tuple[Statement, ...] = about("each statement with its verdict")
+
+    def findings(self) -> Iterator[Finding]:
+        """Which picture, the caption, and statements that can be told apart."""
+        yield from of_picture(self.image_url, self.image_sha256)
+        yield from of_text(self.caption, "caption")
+        ids = [s.statement_id for s in self.statements]
+        for i, one in enumerate(self.statements):
+            yield from of_text(one.text, f"statements[{i}].text")
+            if one.statement_id in ids[:i]:
+                yield found("statement_doubled", f"statements[{i}].statement_id", short(one.statement_id))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pixmo.records.base import Record, about
+from pixmo.records.base import Finding, Record, about
+from pixmo.records.checks import Frame, of_count, of_label, of_masks, of_picture, of_points, of_size
 from pixmo.records.places import Mask, Orientation, Point, Unit
 
 
@@ -26,3 +28,14 @@ class Points(Record):
     orientation: Orientation = about("which way up the picture was")
     image_width_px: int | None = about("width of the picture the points were made in", "px", 1, default=None)
     image_height_px: int | None = about("height of the picture the points were made in", "px", 1, default=None)
+
+    def findings(self) -> Iterator[Finding]:
+        """Which picture, the label, the number, each place, each mask."""
+        frame = Frame(self.unit, self.image_width_px, self.image_height_px)
+        yield from of_picture(self.image_url, self.image_sha256)
+        yield from of_label(self.label)
+        yield from of_count(self.count, len(self.points))
+        yield from of_size(frame, bool(self.points))
+        yield from of_points(self.points, frame)
+        if self.masks is not None:
+            yield from of_masks(self.masks, self.points, frame)

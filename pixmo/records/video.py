@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
-from pixmo.records.base import Record, about
+from pixmo.records.base import Finding, Record, about
+from pixmo.records.checks import Frame, of_count, of_label, of_points, of_refusal, of_span, short
 from pixmo.records.places import Point, Unit
+from pixmo.records.rules import found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,29 @@ class VideoPoints(Record):
     clip_end: float | None = about("where the clip shown ends", "s", 0, default=None)
     unit: Unit = about("what the coordinates count")
 
+    def findings(self) -> Iterator[Finding]:
+        """The label, the moments, the places at each, and their number."""
+        yield from of_label(self.label)
+        yield from of_count(self.count, sum(map(len, self.points)))
+        yield from self._moments()
+        yield from of_span(self.clip_start, self.clip_end, "clip")
+        for i, places in enumerate(self.points):
+            yield from of_points(places, Frame(self.unit, None, None), f"points[{i}]")
+
+    def _moments(self) -> Iterator[Finding]:
+        times = self.two_fps_timestamps
+        for i, time in enumerate(times):
+            if not math.isfinite(time):
+                yield found("not_finite", f"two_fps_timestamps[{i}]", str(time))
+            elif time < 0 or (time * 2) % 1:
+                yield found("timestamp_not_half", f"two_fps_timestamps[{i}]", f"{time} s")
+        if any(not earlier < later for earlier, later in pairwise(times)):
+            yield found("timestamps_unsorted", "two_fps_timestamps", short(times))
+        for name in ("points", "raw_frames", "raw_timestamps"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(times):
+                yield found("lists_differ", name, f"{len(values)} for {len(times)} moments")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoCaption(Record):
@@ -50,3 +78,12 @@ class VideoCaption(Record):
     annotation_score: float | None = about("the set's own score of the annotation", default=None)
     clip_captions: tuple[str, ...] | None = about("captions of the clips", default=None)
     frame_captions: tuple[str, ...] | None = about("captions of single frames", default=None)
+
+    def findings(self) -> Iterator[Finding]:
+        """The stretch, and that there is a caption."""
+        yield from of_span(self.video_start, self.video_end, "video")
+        told = (self.video_caption, self.merged_caption, self.video_frame_merged_caption)
+        if not any(text and text.strip() for text in told):
+            yield found("caption_empty", "merged_caption", "no caption of the whole")
+        for name in ("merged_caption", "video_caption", "video_frame_merged_caption"):
+            yield from of_refusal(getattr(self, name) or "", name)
