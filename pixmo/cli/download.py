@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from pixmo.catalog.load import entry, group_names, names
+from pixmo.catalog.load import group_names
 from pixmo.cli.carry_out import carry_out
 from pixmo.cli.effort import effort_options, home
 from pixmo.cli.lean import spare_pandas
 from pixmo.cli.places import Places, places
-from pixmo.cli.road import HEAD, INPUT, known_settings, road
+from pixmo.cli.road import HEAD, INPUT, known_set, known_settings, road
 from pixmo.cli.road_options import given, input_options, out_option, output_options, stage_options
 from pixmo.errors import BadSetting
 from pixmo.run.recipe import Recipe
@@ -76,12 +76,13 @@ def recipe_for(where: Places, settings: Mapping[str, Any]) -> Recipe:
 
 def media_of(sources: tuple[str, ...], settings: Mapping[str, Any]) -> str:  # Any: settings of the road
     """Where the pictures are: the catalog knows of its sets, others are looked into; standard input cannot be twice."""
-    from pixmo.sources.open import open_source
+    from pixmo.sources.open import open_with
 
     if sources == ("-",):
         return "url"
-    if len(sources) == 1 and sources[0] in names():
-        return entry(sources[0]).media
+    known = known_set(sources)
+    if known is not None:
+        return known.media
     of_input = {k: settings[k] for k in (*INPUT, *HEAD[:2]) if k in settings}
-    _, columns = open_source(sources[0] if len(sources) == 1 else sources, **of_input)
+    _, columns = open_with(sources[0] if len(sources) == 1 else sources, of_input)
     return "embedded" if columns.picture and not (columns.url or columns.urls) else "url"

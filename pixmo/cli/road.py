@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pixmo.catalog.load import Entry, entry, entry_of_hub, names
 from pixmo.errors import BadSetting, UnknownSetting
 from pixmo.run.recipe import Recipe, Step, load_stage
 
 MEDIA = ("url", "embedded", "none")
 HEAD = ("url_column", "sha256_column", "splits", "format", "shard_size")
-INPUT = ("config", "split", "revision", "limit", "pictures")
-STAGES = ("download", "inspect_image", "hash_image", "find_duplicates", "fold_outcome", "select")
+INPUT = ("config", "split", "revision", "limit", "pictures", "record", "unit", "orientation", "fields", "grouped")
+STAGES = ("download", "inspect_image", "hash_image", "find_duplicates", "find_leaks", "fold_outcome", "select")
+NONE = "none"
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,17 @@ class Shape:
     decode: bool = True  # look at the pictures; else bytes are taken as they come
     drop_duplicates: bool = False  # keep one row per picture
     keep_other_splits: bool = False  # keep a training row whose picture stands in another split too
+    keep_leaks: bool = False  # keep a row whose picture stands in a held-out set; it is marked all the same
 
 
 def road(source: str | Sequence[str] | None, name: str = "", media: str = "url", **settings: Any) -> Recipe:
     """The default recipe over a source: fetch, look, hash, find duplicates, fold the outcome, select.
 
     `media` says where pictures come from: `url` (fetched), `embedded` (in the rows), `none` (annotations only).
-    Settings are those of Recipe (`splits`, `format`, …), of the input (`config`, `split`, `revision`, `limit`), of
-    Shape (`decode`, …) and of the stages (`per_host`, `max_pixels`, `hash_policy`, `images`, …). Raises
-    UnknownSetting for any other.
+    Settings are those of Recipe (`splits`, `format`, …), of the input (`config`, `split`, `revision`, `limit`; `record`,
+    `unit`, `orientation`, `fields`, `grouped`), of Shape (`decode`, …) and of the stages (`per_host`, `max_pixels`,
+    `hash_policy`, `images`, …). `against` names the held-out sets no picture of which is to be kept; for a set of the
+    catalog those its entry names, and ("none",) for none. Raises UnknownSetting for any other.
     """
     if media not in MEDIA:
         raise BadSetting(f"media {media!r} is none of {', '.join(MEDIA)}")
@@ -39,10 +43,28 @@ def road(source: str | Sequence[str] | None, name: str = "", media: str = "url",
     head["splits"] = tuple(head.get("splits", ()))
     inputs = {k: told.pop(k) for k in INPUT if k in told}
     shape = Shape(**{f.name: told.pop(f.name) for f in fields(Shape) if f.name in told})
+    told["against"] = _held_out(source, inputs, told.get("against"))
     steps = tuple(_steps(media, shape, bool(head["splits"]), told))
     _check_all_used(told)
     given = source if source is None or isinstance(source, str) else tuple(source)
     return Recipe(name or name_of(given), steps, given, source=inputs, **head)
+
+
+def _held_out(
+    source: str | Sequence[str] | None, inputs: Mapping[str, Any], given: Any
+) -> tuple[str, ...]:  # Any: settings
+    """The sets whose pictures are not to be trained on: as given, else what the catalog says of the source; `none` is none."""
+    if given:
+        return tuple(name for name in given if name != NONE)
+    known = known_set(source)
+    return known.held_out(inputs.get("split")) if known else ()
+
+
+def known_set(source: str | Sequence[str] | None) -> Entry | None:
+    """What the catalog knows of a source, by its short name or its name on the Hub."""
+    if isinstance(source, str):
+        return entry(source) if source in names() else entry_of_hub(source)
+    return known_set(source[0]) if source and len(source) == 1 else None
 
 
 def name_of(source: str | Sequence[str] | None) -> str:
@@ -79,19 +101,25 @@ def _steps(media: str, shape: Shape, has_splits: bool, told: dict[str, Any]) -> 
     """The stages; takes their settings out of `told`."""
     if media == "none":
         told.pop("images", None)
+        told.pop("against", None)
         yield _step("select", {"where": (), "images": False})
         return
     if shape.drop_duplicates and not shape.decode:
         raise BadSetting("duplicates are found by looking at pictures: give either --no-decode or --drop-duplicates")
+    against = told.pop("against", ())
+    radius = {"radius": told["radius"]} if "radius" in told else {}
     yield _step("download" if media == "url" else "unpack_pictures", told)
     if shape.decode:
         yield _step("inspect_image", told, "fetched")
         yield _step("hash_image", told, "image_ok")
         yield _step("find_duplicates", told)
+    if against:
+        yield _step("find_leaks", {"against": against} | radius)
     yield _step("fold_outcome", told)
     clauses = ["ok"]
     clauses += ["not is_duplicate"] if shape.drop_duplicates else []
     clauses += ["not in_other_split"] if shape.decode and has_splits and not shape.keep_other_splits else []
+    clauses += ["not is_leak"] if against and not shape.keep_leaks else []
     told.setdefault("where", tuple(clauses))
     yield _step("select", told)
 

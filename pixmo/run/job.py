@@ -138,17 +138,14 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
 
 def open_input(recipe: Recipe) -> Any:  # Any: (Source, Columns) of pixmo.sources, imported when needed
     """The source of a recipe, and its columns."""
-    from pixmo.sources.open import Declared, open_folder, open_source
+    from pixmo.sources.open import open_folder, open_with
 
     if recipe.input is None:
         raise BadSetting(f"recipe {recipe.name!r} has no input; give a SOURCE or set `input`")
     if recipe.source.get("pictures"):
         return open_folder(Path(str(recipe.input)))
-    rows = Declared(**{k: v for k, v in recipe.source.items() if k in Declared._fields})
-    return open_source(
-        recipe.input, url_column=recipe.url_column, sha256_column=recipe.sha256_column, rows=rows,
-        **{k: v for k, v in recipe.source.items() if k != "pictures" and k not in Declared._fields},
-    )  # fmt: skip
+    told = {k: v for k, v in recipe.source.items() if k != "pictures"}
+    return open_with(recipe.input, told | {"url_column": recipe.url_column, "sha256_column": recipe.sha256_column})
 
 
 def release_memory() -> None:
