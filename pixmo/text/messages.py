@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pixmo.errors import BadRecord
+from pixmo.records.conversation import is_marked, turns
 from pixmo.records.qa import QuestionAnswer
 
 USER_MARK, ASSISTANT_MARK = "[USER]", "[ASSISTANT]"
@@ -78,19 +79,13 @@ def conversation_of(record: QuestionAnswer) -> tuple[str, ...]:
     They are those of `question` with `answer`: every revision of a set has these. A question without marks is the one turn it is,
     its text as published. Raises BadRecord where there are marks, but no conversation.
     """
-    if not _is_marked(record.question):
+    if not is_marked(record.question):
         return (record.question, record.answer)
-    from pixmo.records.conversation import turns
-
     earlier = turns(record.question)
     if earlier is None:
         told = record.question[:60]
         raise BadRecord(f"question is no conversation of {USER_MARK} and {ASSISTANT_MARK} turns: {told!r}")
     return (*earlier, record.answer)
-
-
-def _is_marked(text: str) -> bool:
-    return text.lstrip().startswith(USER_MARK) or text.rstrip().endswith(ASSISTANT_MARK)
 
 
 def first_difference(record: QuestionAnswer) -> int | None:
