@@ -80,7 +80,15 @@ def test_what_is_nowhere_cannot_be_written():
         format_tracks([Moment(math.inf, [Seen(1, (5, 5))])], "cars")
 
 
-things = st.dictionaries(st.integers(-5, 99), st.tuples(st.floats(0, 100), st.floats(0, 100)), max_size=6)
+PLACES = st.tuples(st.integers(0, 99), st.integers(0, 99), st.floats(0, 0.4), st.floats(0, 0.4))
+things = st.lists(
+    st.tuples(st.integers(-5, 99), PLACES.map(lambda p: (p[0] + p[2], p[1] + p[3]))),
+    max_size=6,
+    unique_by=(
+        lambda one: one[0],
+        lambda one: (int(one[1][0]), int(one[1][1])),
+    ),  # places that cannot be taken for each other
+).map(dict)
 
 
 @given(st.dictionaries(st.integers(0, 999), things, max_size=6))
