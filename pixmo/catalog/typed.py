@@ -136,7 +136,7 @@ def declared(
             raise UnknownName("column", column, schema.names, source)
     mapping = Mapping(record, told, dict(_constants(kind, names, told, schema, unit, orientation)), source)
     have = set(mapping.typed_schema(schema).names)
-    for shape in needed(record):
+    for shape in sorted(needed(record), key=lambda s: s.name != "unit"):  # what cannot be found in the list comes first
         if shape.name not in have:
             raise BadSource(_missing(kind, shape.name, schema, source))
     return mapping
