@@ -5,6 +5,7 @@ The names below load when they are used, so that `import pixmo` costs next to no
     import pixmo
     recipe = pixmo.road("urls.csv", drop_duplicates=True)      # what `pixmo download urls.csv` would run
     summary = pixmo.run_recipe(recipe, Path("out"), pixmo.Effort(n_proc=4))
+    rows = pixmo.load("out")                                   # typed, lazily; into `datasets` or torch
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pixmo.ask import Outcome as Outcome
     from pixmo.cli.road import road as road
+    from pixmo.dataset.load import load as load
     from pixmo.errors import PixmoError as PixmoError
     from pixmo.run.job import Effort as Effort
     from pixmo.run.job import Summary as Summary
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pixmo.run.recipe import Recipe as Recipe
     from pixmo.run.recipe import Step as Step
     from pixmo.run.recipe import load_recipe as load_recipe
+    from pixmo.run.splits import assign_split as assign_split
 
     __version__: str
 
@@ -38,9 +41,11 @@ _HOME = {
     "Recipe": "pixmo.run.recipe",
     "Step": "pixmo.run.recipe",
     "Summary": "pixmo.run.job",
+    "assign_split": "pixmo.run.splits",
     "clean": "pixmo.run.maintain",
     "export": "pixmo.run.maintain",
     "forget": "pixmo.run.maintain",
+    "load": "pixmo.dataset.load",
     "load_recipe": "pixmo.run.recipe",
     "retry": "pixmo.run.maintain",
     "road": "pixmo.cli.road",
@@ -73,6 +78,6 @@ def _version() -> str:
 
 
 __all__ = [  # noqa: RUF022 – sorted without regard to case
-    "clean", "Effort", "export", "forget", "load_recipe", "Outcome", "PixmoError", "Recipe", "retry", "road",
+    "assign_split", "clean", "Effort", "export", "forget", "load", "load_recipe", "Outcome", "PixmoError", "Recipe", "retry", "road",
     "run_recipe", "status", "Step", "Summary", "verify",
 ]  # fmt: skip

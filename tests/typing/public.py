@@ -9,8 +9,12 @@ from typing import Any, NamedTuple, assert_type
 
 import pixmo
 from pixmo.ask import Answer, Engine, Outcome
+from pixmo.dataset.rows import Rows
 from pixmo.errors import PixmoError, UnknownName, nearest
 from pixmo.ids import Digest, canonical_json, digest, digest_of, is_digest, short
+from pixmo.records.base import Record
+from pixmo.records.places import Orientation, Point, Unit
+from pixmo.records.points import Points
 from pixmo.stage import Picture, RowStage, World, effort, fingerprint, meaning, settings_of
 
 
@@ -93,3 +97,16 @@ def the_road(out: Path) -> None:
     assert_type(pixmo.clean(out, packs=True, dry_run=True).bytes, int)
     assert_type(pixmo.load_recipe(out / "cap.toml").to_toml(), str)
     assert_type(pixmo.__version__, str)
+
+
+def typed_rows(out: Path) -> None:
+    """Rows of a finished set, and what they say."""
+    rows = pixmo.load(out, split="train")
+    assert_type(rows, Rows)
+    assert_type(rows[0].records, tuple[Record, ...])
+    assert_type(rows[1:3], Rows)
+    assert_type(pixmo.assign_split(["https://example.org/a.jpg", None], splits=["validation=1"]), list[str])
+    point = Points(label="cup", points=(Point(1.0, 2.0),), unit=Unit.PERCENT, orientation=Orientation.UPRIGHT)
+    assert_type(point.unit, Unit)
+    assert_type(next(point.findings()).rule, str)
+    assert_type(Points.from_dict(point.to_dict()), Points)
