@@ -170,3 +170,18 @@ def test_a_finished_run_of_typed_rows_does_nothing_again(place: Place) -> None:
     assert {p: p.stat().st_mtime_ns for p in before} == before
     place.pixmo("export", "out", "again", "--format", "arrow")
     assert (place.folder / "again" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("name", ["cap", "points", "qa"])
+def test_the_recipes_that_ship_run(place: Place, name: str) -> None:
+    """Each, copied and run on a few rows: only the address of our own host has to be allowed."""
+    said = {"caption": "a picture of something", "transcripts": ["well"]}
+    place.hub.add("allenai/pixmo-cap", {"data/t.parquet": parquet([said | {"image_url": place.url("0.png")}] * 3)})
+    asked = {"image_url": place.url("1.png"), "image_sha256": place.sha("1.png"), "question": "what?", "answer": "this"}
+    place.hub.add("allenai/pixmo-ask-model-anything", {"data/t.parquet": parquet([asked] * 2)})
+    place.pixmo("init", name)
+    recipe = place.folder / f"{name}.toml"
+    told = recipe.read_text().replace('splits = ["validation=2048"]', "splits = []")
+    recipe.write_text(told.replace('use = "download"', 'use = "download"\nallow_hosts = ["127.0.0.0/8"]'))
+    place.pixmo("run", str(recipe), "out", "--limit", "20", "--n-proc", "1", "--min-free-disk", "1MB", "--quiet")
+    assert place.data("out").num_rows == {"cap": 1, "points": 2, "qa": 1}[name]
