@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.types as pt
@@ -138,11 +138,16 @@ def _other_media(schema: pa.Schema) -> set[str]:
     """Columns that `datasets` calls something else than a picture: sound and video are stored in the same struct."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return {
-            name for name, told in features.items() if isinstance(told, dict) and told.get("_type", "Image") != "Image"
-        }
-    except (KeyError, ValueError, TypeError, AttributeError):  # no such metadata, or somebody else's
+        return {name for name, told in features.items() if _of_lists(told) not in (None, "Image")}
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError):  # no such metadata, or somebody else's
         return set()
+
+
+def _of_lists(told: Any) -> str | None:  # Any: a feature as JSON
+    """The type of what a feature's lists hold in the end; None for a struct."""
+    while isinstance(told, list) or (isinstance(told, dict) and "feature" in told):
+        told = told[0] if isinstance(told, list) else told["feature"]
+    return told.get("_type") if isinstance(told, dict) else None
 
 
 def _holds_pictures(kind: pa.DataType) -> bool:

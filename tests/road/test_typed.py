@@ -60,9 +60,16 @@ class Place:
             "collection_method": "pointing",
         }  # fmt: skip
 
-    def pixmo(self, *arguments: str, code: int = 0) -> str:
-        fetches = ["--allow-host", "127.0.0.0/8", "--n-proc", "1", "--min-free-disk", "1MB", "--quiet"]
-        told = [*arguments, *(fetches if arguments[0] == "download" else [])]
+    def pixmo(self, *arguments: str, code: int = 0, fetches: bool = True) -> str:
+        works = [
+            "--n-proc",
+            "1",
+            "--min-free-disk",
+            "1MB",
+            "--quiet",
+            *(["--allow-host", "127.0.0.0/8"] if fetches else []),
+        ]
+        told = [*arguments, *(works if arguments[0] == "download" else [])]
         env = self.hub.env(self.folder / "hf") | {"PIXMO_HOME": str(self.folder / "home")}
         done = subprocess.run(
             [sys.executable, "-m", "pixmo", *told], cwd=self.folder, env=env, capture_output=True, text=True, check=False,
@@ -185,3 +192,38 @@ def test_the_recipes_that_ship_run(place: Place, name: str) -> None:
     recipe.write_text(told.replace('use = "download"', 'use = "download"\nallow_hosts = ["127.0.0.0/8"]'))
     place.pixmo("run", str(recipe), "out", "--limit", "20", "--n-proc", "1", "--min-free-disk", "1MB", "--quiet")
     assert place.data("out").num_rows == {"cap": 1, "points": 2, "qa": 1}[name]
+
+
+def test_rows_of_several_pictures_are_typed_too(place: Place) -> None:
+    """Lists of URLs: every picture of a row is fetched; a row with a held-out picture among them is left out."""
+    asked = {"question": ["which is larger?"], "answer": ["the second"]}
+    rows = [
+        {"image_urls": [place.url(n) for n in names], "image_sha256s": [place.sha(n) for n in names], "qa_pairs": asked}
+        for names in (["0.png", "1.png"], ["1.png", "2.png"])
+    ]
+    place.hub.add("allenai/Molmo2-MultiImageQA", {"data/train.parquet": parquet(rows)})
+    place.pixmo("download", "multi-image-qa", "out")
+    (row,) = place.data("out").to_pylist()
+    assert [picture["bytes"] for picture in row["images"]] == [place.host.pictures[n] for n in ("0.png", "1.png")]
+    assert row["questions"] == [{"question": "which is larger?", "answer": "the second", "explanation": None}]
+
+
+def test_lists_of_embedded_pictures_need_no_network(place: Place) -> None:
+    """Pictures come out of the rows, one that does not decode says so in its row's outcomes, and nothing is asked of any host."""
+    good = [{"bytes": place.host.pictures[f"{n}.png"], "path": f"{n}.png"} for n in (3, 4)]
+    broken = {"bytes": b"\x89PNG\r\n\x1a\n nothing", "path": "x.png"}
+    qa = {"question": ["q"], "explanation": ["e"], "answer": ["a"]}
+    rows = [
+        {"id": "one", "images": good, "qa_pairs": qa, "metadata": {"num_images": 2}},
+        {"id": "two", "images": [good[0], broken], "qa_pairs": qa, "metadata": {"num_images": 2}},
+    ]
+    readme = b"---\nconfigs:\n- config_name: chart\n  data_files: chart/*.parquet\n---\n"
+    place.hub.add("allenai/Molmo2-SynMultiImageQA", {"README.md": readme, "chart/train.parquet": parquet(rows)})
+    place.pixmo("download", "syn-multi-image-qa", "out", "--config", "chart", fetches=False)
+    (row,) = place.data("out").to_pylist()
+    assert (row["set_id"], row["metadata"]) == ("one", {"num_images": 2})
+    assert [picture["bytes"] for picture in row["images"]] == [picture["bytes"] for picture in good]
+    assert row["questions"] == [{"question": "q", "answer": "a", "explanation": "e"}]
+    told = json.loads((place.folder / "out" / "manifest.json").read_text())["counts"]["outcome"]
+    assert told == {"broken_image": 1, "ok": 3}
+    assert place.host.log == []
