@@ -10,6 +10,7 @@ GET, HEAD and POST of what those clients ask; everything asked is kept in `log`.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -22,6 +23,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info|refs)(?:/([^/]+)(?:/(.*))?)?)?")
+_WRITE = re.compile(r"/api/datasets/([^/]+/[^/]+)/(preupload|commit|branch)/([^/]+)")
+_BATCH = re.compile(r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch")
 _RESOLVE = re.compile(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 Files = dict[str, bytes]
 
@@ -32,6 +35,8 @@ class Hub:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.gated: set[str] = set()
+        self.token = "hf_test"  # what whoever writes must show
+        self.blobs: dict[str, bytes] = {}  # large files by digest, also of commits that never came
         self._commits: dict[str, dict[str, Files]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
@@ -86,14 +91,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._answer()
 
+    def do_PUT(self) -> None:
+        self._answer()
+
     def log_message(self, *_: object) -> None:
         pass
 
     def _answer(self) -> None:
         hub: Hub = self.server.hub  # type: ignore[attr-defined]
         hub.log.append(f"{self.command} {self.path}")
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        raw = self._body()
         url = urlsplit(self.path)
+        if self.command in ("POST", "PUT") and self._write(hub, url.path, raw):
+            return None
+        body = raw.decode()
         api, resolve = _API.fullmatch(url.path), _RESOLVE.fullmatch(url.path)
         match = api or resolve
         if match is None or match[1] not in hub:
@@ -124,6 +135,83 @@ class _Handler(BaseHTTPRequestHandler):
                 }
             )
         return self._json(_info(match[1], sha, files))
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _write(self, hub: Hub, path: str, body: bytes) -> bool:
+        """Answers what changes a repository; whether it was that."""
+        write, batch = _WRITE.fullmatch(path), _BATCH.fullmatch(path)
+        if path.startswith("/lfs/"):
+            hub.blobs[path.removeprefix("/lfs/")] = body
+            self._send(200, b"", {})
+        elif path == "/api/validate-yaml":
+            self._json({"errors": [], "warnings": []})
+        elif not (path == "/api/repos/create" or write or batch):
+            return False
+        elif self.headers.get("Authorization") != f"Bearer {hub.token}":
+            self._error(401 if "Authorization" not in self.headers else 403, "")
+        elif path == "/api/repos/create":
+            told = json.loads(body)
+            repo = f"{told.get('organization') or 'me'}/{told['name']}"
+            is_new = repo not in hub
+            if is_new:
+                hub.add(repo, {".gitattributes": b"*.parquet filter=lfs\n"})
+            answer = json.dumps({"url": f"{hub.url}/datasets/{repo}"}).encode()
+            self._send(200 if is_new else 409, answer, {"Content-Type": "application/json"})
+        elif batch:
+            self._json({"transfer": "basic", "objects": [self._object(hub, o) for o in json.loads(body)["objects"]]})
+        else:
+            assert write is not None
+            self._json(
+                {"preupload": self._modes, "commit": self._committed, "branch": self._branched}[write[2]](
+                    hub, write[1], body
+                )
+            )
+        return True
+
+    def _branched(self, hub: Hub, repo: str, body: bytes) -> dict[str, Any]:
+        return {}
+
+    def _object(self, hub: Hub, wanted: dict[str, Any]) -> dict[str, Any]:
+        told = {"oid": wanted["oid"], "size": wanted["size"]}
+        return (
+            told
+            if wanted["oid"] in hub.blobs
+            else told | {"actions": {"upload": {"href": f"{hub.url}/lfs/{wanted['oid']}"}}}
+        )
+
+    def _modes(self, hub: Hub, repo: str, body: bytes) -> dict[str, Any]:
+        _, files = hub.commit(repo, "main") or ("", {})
+        large = (".parquet", ".arrow", ".tar")
+        return {
+            "files": [
+                {"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(large) else "regular", "shouldIgnore": False}
+                | ({"oid": _oid(files[f["path"]])} if f["path"] in files else {})
+                for f in json.loads(body)["files"]
+            ]
+        }  # fmt: skip
+
+    def _committed(self, hub: Hub, repo: str, body: bytes) -> dict[str, Any]:
+        _, before = hub.commit(repo, "main") or ("", {})
+        files = dict(before)
+        for line in map(json.loads, body.splitlines()):
+            told = line["value"]
+            if line["key"] == "file":
+                files[told["path"]] = base64.b64decode(told["content"])
+            elif line["key"] == "lfsFile":
+                files[told["path"]] = hub.blobs[told["oid"]]
+            elif line["key"] == "deletedFile":
+                del files[told["path"]]
+        sha = hub.add(repo, files)
+        return {"success": True, "commitOid": sha, "commitUrl": f"{hub.url}/datasets/{repo}/commit/{sha}"}
 
     def _file(self, sha: str, files: Files, path: str) -> None:
         data = files.get(path)
