@@ -28,10 +28,21 @@ def parquet(**columns) -> bytes:
 
 @pytest.mark.slow
 def test_a_set_that_fails_does_not_stop_the_others(tmp_path):
-    """Two sets of the Hub are there: each gets its folder and shares one store; the others are named; exit 2."""
+    """Four sets of the Hub are there: each gets its folder and shares one store; the others are named; exit 2."""
     with Hub() as hub, web_host() as rows:
         good = [row.url for row in rows if row.kind == "a good picture"]
-        hub.add("allenai/pixmo-count", {"data/train.parquet": parquet(image_url=good, count=list(range(len(good))))})
+        hub.add(
+            "allenai/pixmo-count",
+            {"data/train.parquet": parquet(image_url=good, count=list(range(len(good))))}
+            | {
+                f"data/{split}.parquet": parquet(image_url=["https://pictures.example/held"], count=[1])
+                for split in ("validation", "test")
+            },
+        )
+        hub.add(
+            "allenai/pixmo-points-eval",
+            {"data/test.parquet": parquet(image_url=["http://127.0.0.1/gone"], label=["x"])},
+        )
         hub.add("allenai/pixmo-points", {"data/train.parquet": parquet(image_url=good[:3], label=["a", "b", "c"])})
         hub.add("allenai/pixmo-clocks", {"data/train.parquet": parquet(hour=[1, 2], watchface_name=["x", "y"])})
         done = subprocess.run(
@@ -41,9 +52,14 @@ def test_a_set_that_fails_does_not_stop_the_others(tmp_path):
         )  # fmt: skip
     told = json.loads(done.stdout)
     assert done.returncode == 2
-    assert {name: s["written"] for name, s in told["sets"].items()} == {"count": 12, "points": 3, "clocks": 2}
+    assert {name: s["written"] for name, s in told["sets"].items()} == {
+        "count": 12, "points": 3, "clocks": 2, "points-eval": 0,
+    }  # fmt: skip
     assert set(told["failed"]) == set(expand("pixmo")) - set(told["sets"])
-    assert sorted(s["asked"] for s in told["sets"].values()) == [0, 3, 9]  # the pictures both have were asked once
+    asked = {name: s["asked"] for name, s in told["sets"].items()}
+    assert (
+        asked["points"] + asked["count"] == 12 + 1
+    )  # the pictures both have were asked once; one is held out, of no host
     assert "pixmo: cap: allenai/pixmo-cap" in done.stderr
     assert list((tmp_path / "home" / "store" / "packs").glob("*.pack"))
     assert not (tmp_path / "home" / "count" / ".pixmo" / "packs").exists()
