@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pixmo.errors import UnknownName
@@ -19,6 +20,16 @@ class Defect(NamedTuple):
 
     what: str
     done: str
+
+
+class Variant(NamedTuple):
+    """Other columns that some configs or revisions have, or may have where types are not published."""
+
+    what: str
+    configs: tuple[str, ...] = ()  # all of these; none: revisions
+    has: Mapping[str, str] = MappingProxyType({})  # columns besides, or of another type
+    lacks: tuple[str, ...] = ()
+    refused: bool = False  # whether this cannot be read, as it does not say what a record needs
 
 
 @dataclass(frozen=True)
@@ -46,8 +57,15 @@ class Entry:
     fields: Mapping[str, Any] = field(default_factory=dict)  # Any: a column, or a column per field of a part
     constants: Mapping[str, str] = field(default_factory=dict)  # fields that are the same in every row
     holdouts: tuple[str, ...] = ()  # sets whose pictures are not to be trained on: NAME or NAME:SPLIT
+    variants: tuple[Variant, ...] = ()
     revisions: str = ""  # which revision is read, and how earlier ones differ
     defects: tuple[Defect, ...] = ()
+
+    def columns(self, variant: Variant | None = None) -> dict[str, str]:
+        """The columns as published, and their Arrow types as text."""
+        if variant is None:
+            return dict(self.features)
+        return {n: t for n, t in {**self.features, **variant.has}.items() if n not in variant.lacks}
 
     @property
     def rows(self) -> int:
@@ -70,8 +88,14 @@ def entry(name: str) -> Entry:
     found = _read().get(name)
     if found is None or "sets" in found:
         raise UnknownName("set", name, names())
-    told: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-    return Entry(**told | {"defects": tuple(Defect(**d) for d in found.get("defects", ()))})
+    told: dict[str, Any] = {k: _frozen(v) for k, v in found.items()}
+    defects = tuple(Defect(**d) for d in found.get("defects", ()))
+    variants = tuple(Variant(**{k: _frozen(v) for k, v in d.items()}) for d in found.get("variants", ()))
+    return Entry(**told | {"defects": defects, "variants": variants})
+
+
+def _frozen(value: Any) -> Any:  # Any: TOML values
+    return tuple(value) if isinstance(value, list) else value
 
 
 def entry_of_hub(repo: str) -> Entry | None:

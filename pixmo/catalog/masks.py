@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 MASK = pa.struct([("height_px", pa.int64()), ("width_px", pa.int64()), ("runs", pa.list_(pa.int64()))])
 PIXELS = pa.list_(pa.list_(pa.bool_()))
 Numbers = NDArray[np.int64]
+AT_ONCE = 2**24
+"""Pixels looked at in one go: a set may have half a milliard in a batch, and each takes some bytes while it is looked at."""
 
 
 def is_mask(kind: pa.DataType) -> bool:
@@ -20,12 +22,19 @@ def is_mask(kind: pa.DataType) -> bool:
 
 def is_pixels(kind: pa.DataType) -> bool:
     """Whether this is rows of booleans."""
-    return bool(pt.is_list(kind) and pt.is_list(kind.value_type) and pt.is_boolean(kind.value_type.value_type))
+    return _is_list(kind) and _is_list(kind.value_type) and bool(pt.is_boolean(kind.value_type.value_type))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pt.is_list(kind) or pt.is_large_list(kind))
 
 
 def masks_of(column: pa.Array) -> pa.Array:
-    """Run lengths of each mask. One that is no rectangle has a size of 0 × 0 and no runs: `check` names it."""
+    """Run lengths of each mask. One that is no rectangle, or has nulls inside, has a size of 0 × 0 and no runs."""
     rows = column.flatten()
+    if len(column) > 1 and int(_lengths(rows).sum()) > AT_ONCE:
+        half = len(column) // 2
+        return pa.concat_arrays([masks_of(column.slice(0, half)), masks_of(column.slice(half))])
     heights, widths = _lengths(column), _lengths(rows)
     last = np.cumsum(heights)
     pixels_before = np.concatenate([[0], np.cumsum(widths)])
@@ -33,8 +42,12 @@ def masks_of(column: pa.Array) -> pa.Array:
     width = np.where(heights > 0, widths[np.minimum(last - heights, max(len(widths) - 1, 0))] if len(widths) else 0, 0)
     mask_of_row = np.repeat(np.arange(len(heights)), heights)
     whole = np.ones(len(heights), bool)
-    whole[mask_of_row[widths != width[mask_of_row]]] = False
-    bits = pc.fill_null(rows.flatten(), False).to_numpy(zero_copy_only=False)
+    whole[mask_of_row[(widths != width[mask_of_row]) | rows.is_null().to_numpy(zero_copy_only=False)]] = False
+    pixels = rows.flatten()
+    if pixels.null_count:
+        at = np.flatnonzero(pixels.is_null().to_numpy(zero_copy_only=False))
+        whole[np.searchsorted(np.cumsum(sizes), at, "right")] = False
+    bits = pc.fill_null(pixels, False).to_numpy(zero_copy_only=False)
     runs, counts = _runs(bits, sizes)
     keep = np.repeat(whole, counts)
     parts = [
@@ -48,6 +61,9 @@ def masks_of(column: pa.Array) -> pa.Array:
 def pixels_of(column: pa.Array) -> pa.Array:
     """Rows of booleans again. Raises ValueError for runs that do not add up to the size of their mask."""
     height, width = (pc.fill_null(pc.struct_field(column, n), 0).to_numpy() for n in ("height_px", "width_px"))
+    if len(column) > 1 and int((height * width).sum()) > AT_ONCE:
+        half = len(column) // 2
+        return pa.concat_arrays([pixels_of(column.slice(0, half)), pixels_of(column.slice(half))])
     lists = pc.struct_field(column, "runs")
     counts, runs = _lengths(lists), lists.flatten().to_numpy()
     mask_of_run = np.repeat(np.arange(len(counts)), counts)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 PLAIN: dict[str, pa.DataType] = {
     "string": pa.string(),
+    "large_string": pa.large_string(),
     "binary": pa.binary(),
     "bool": pa.bool_(),
     "int32": pa.int32(),
@@ -15,11 +16,12 @@ PLAIN: dict[str, pa.DataType] = {
     "float": pa.float32(),
     "double": pa.float64(),
 }
+LISTS = {"list": pa.list_, "large_list": pa.large_list}
 _TOKEN = re.compile(r"\s*([A-Za-z_]\w*|[<>:,])")
 
 
 def arrow_type(text: str) -> pa.DataType:
-    """The type of a text: a name of PLAIN, `list<TYPE>` or `struct<NAME: TYPE, …>`. Raises ValueError for anything else."""
+    """The type of a text: a name of PLAIN, `list<TYPE>`, `large_list<TYPE>` or `struct<NAME: TYPE, …>`. Raises ValueError for anything else."""
     tokens = _TOKEN.findall(text)
     if "".join(tokens) != "".join(text.split()):
         raise ValueError(f"{text!r} is not an Arrow type")
@@ -31,15 +33,15 @@ def arrow_type(text: str) -> pa.DataType:
 
 def _read(tokens: list[str]) -> pa.DataType:
     name = _next(tokens, "a type")
-    if name == "list":
+    if name in LISTS:
         _expect(tokens, "<")
         inner = _read(tokens)
         _expect(tokens, ">")
-        return pa.list_(inner)
+        return LISTS[name](inner)
     if name == "struct":
         return _struct(tokens)
     if name not in PLAIN:
-        raise ValueError(f"no type {name!r}; known: {', '.join(PLAIN)}, list<…>, struct<…>")
+        raise ValueError(f"no type {name!r}; known: {', '.join(PLAIN)}, {', '.join(LISTS)}<…>, struct<…>")
     return PLAIN[name]
 
 
