@@ -4,13 +4,12 @@
         hub.add("owner/name", {"README.md": b"…", "data/train.parquet": b"…"})
         subprocess.run(…, env=hub.env(tmp_path))
 
-Repositories have commits (the last one is `main`), are listed as trees, and give their files whole or by range. It answers
-GET, HEAD and POST of what those clients ask; everything asked is kept in `log`.
+Repositories have commits and branches, are listed as trees, and give their files whole or by range. What those clients send to
+create and change them is in `tests/hub_writes.py`: `tokens` says who may. Everything asked is kept in `log`.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.hub_writes import LARGE, Writes, git_oid
+
 _API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info|refs)(?:/([^/]+)(?:/(.*))?)?)?")
-_WRITE = re.compile(r"/api/datasets/([^/]+/[^/]+)/(preupload|commit|branch)/([^/]+)")
-_BATCH = re.compile(r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch")
 _RESOLVE = re.compile(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 Files = dict[str, bytes]
 
@@ -35,9 +34,13 @@ class Hub:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.gated: set[str] = set()
-        self.token = "hf_test"  # what whoever writes must show
+        self.private: set[str] = set()
+        self.tokens = {"hf_test": {"me"}}  # the owners each token may write to
         self.blobs: dict[str, bytes] = {}  # large files by digest, also of commits that never came
+        self.messages: list[str] = []  # of commits
+        self.refuse: dict[str, tuple[int, str]] = {}  # path asked for by PUT or POST → status and message, once
         self._commits: dict[str, dict[str, Files]] = {}
+        self._branches: dict[str, dict[str, str]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.hub = self  # type: ignore[attr-defined]
@@ -51,12 +54,17 @@ class Hub:
         self._server.shutdown()
         self._server.server_close()
 
-    def add(self, repo: str, files: Mapping[str, bytes]) -> str:
-        """A commit with exactly these files; its sha. A licence and features are what README.md says."""
+    def add(self, repo: str, files: Mapping[str, bytes], branch: str = "main") -> str:
+        """A commit with exactly these files, the branch's last; its sha. A licence and features are what README.md says."""
         commits = self._commits.setdefault(repo, {})
         sha = hashlib.sha1(f"{repo} {len(commits)}".encode()).hexdigest()
         commits[sha] = dict(files)
+        self._branches.setdefault(repo, {})[branch] = sha
         return sha
+
+    def branches(self, repo: str) -> dict[str, str]:
+        """The last commit of each branch."""
+        return self._branches[repo]
 
     def env(self, home: Path) -> dict[str, str]:
         """The environment of a process that takes this for the Hub, with a cache of its own."""
@@ -72,14 +80,14 @@ class Hub:
     def commit(self, repo: str, revision: str) -> tuple[str, Files] | None:
         """The sha and files of a revision; None for one that is not there."""
         commits = self._commits[repo]
-        sha = list(commits)[-1] if revision == "main" else revision
+        sha = self._branches[repo].get(revision, revision)
         return (sha, commits[sha]) if sha in commits else None
 
     def __contains__(self, repo: str) -> bool:
         return repo in self._commits
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Writes, BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -102,12 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
         hub.log.append(f"{self.command} {self.path}")
         raw = self._body()
         url = urlsplit(self.path)
-        if self.command in ("POST", "PUT") and self._write(hub, url.path, raw):
+        if self.command in ("POST", "PUT") and self._written(hub, url, raw):
             return None
-        body = raw.decode()
         api, resolve = _API.fullmatch(url.path), _RESOLVE.fullmatch(url.path)
         match = api or resolve
-        if match is None or match[1] not in hub:
+        if match is None or match[1] not in hub or (match[1] in hub.private and not self._may_write(hub, match[1])):
             return self._error(404, "RepoNotFound")
         if match[1] in hub.gated:
             return self._error(403, "GatedRepo")
@@ -124,94 +131,13 @@ class _Handler(BaseHTTPRequestHandler):
             listed = _tree(files, unquote(api[4] or ""), recursive)
             return self._json(listed) if listed else self._error(404, "EntryNotFound")
         if api[2] == "paths-info":
+            body = raw.decode()
             paths = parse_qs(body).get("paths") or json.loads(body or "{}").get("paths", [])
             return self._json([entry for entry in _tree(files, "", True) if entry["path"] in paths])
         if api[2] == "refs":
-            return self._json(
-                {
-                    "branches": [{"name": "main", "ref": "refs/heads/main", "targetCommit": sha}],
-                    "tags": [],
-                    "converts": [],
-                }
-            )
-        return self._json(_info(match[1], sha, files))
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        parts = []
-        while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
-            self.rfile.readline()
-        self.rfile.readline()
-        return b"".join(parts)
-
-    def _write(self, hub: Hub, path: str, body: bytes) -> bool:
-        """Answers what changes a repository; whether it was that."""
-        write, batch = _WRITE.fullmatch(path), _BATCH.fullmatch(path)
-        if path.startswith("/lfs/"):
-            hub.blobs[path.removeprefix("/lfs/")] = body
-            self._send(200, b"", {})
-        elif path == "/api/validate-yaml":
-            self._json({"errors": [], "warnings": []})
-        elif not (path == "/api/repos/create" or write or batch):
-            return False
-        elif self.headers.get("Authorization") != f"Bearer {hub.token}":
-            self._error(401 if "Authorization" not in self.headers else 403, "")
-        elif path == "/api/repos/create":
-            told = json.loads(body)
-            repo = f"{told.get('organization') or 'me'}/{told['name']}"
-            is_new = repo not in hub
-            if is_new:
-                hub.add(repo, {".gitattributes": b"*.parquet filter=lfs\n"})
-            answer = json.dumps({"url": f"{hub.url}/datasets/{repo}"}).encode()
-            self._send(200 if is_new else 409, answer, {"Content-Type": "application/json"})
-        elif batch:
-            self._json({"transfer": "basic", "objects": [self._object(hub, o) for o in json.loads(body)["objects"]]})
-        else:
-            assert write is not None
-            self._json(
-                {"preupload": self._modes, "commit": self._committed, "branch": self._branched}[write[2]](
-                    hub, write[1], body
-                )
-            )
-        return True
-
-    def _branched(self, hub: Hub, repo: str, body: bytes) -> dict[str, Any]:
-        return {}
-
-    def _object(self, hub: Hub, wanted: dict[str, Any]) -> dict[str, Any]:
-        told = {"oid": wanted["oid"], "size": wanted["size"]}
-        return (
-            told
-            if wanted["oid"] in hub.blobs
-            else told | {"actions": {"upload": {"href": f"{hub.url}/lfs/{wanted['oid']}"}}}
-        )
-
-    def _modes(self, hub: Hub, repo: str, body: bytes) -> dict[str, Any]:
-        _, files = hub.commit(repo, "main") or ("", {})
-        large = (".parquet", ".arrow", ".tar")
-        return {
-            "files": [
-                {"path": f["path"], "uploadMode": "lfs" if f["path"].endswith(large) else "regular", "shouldIgnore": False}
-                | ({"oid": _oid(files[f["path"]])} if f["path"] in files else {})
-                for f in json.loads(body)["files"]
-            ]
-        }  # fmt: skip
-
-    def _committed(self, hub: Hub, repo: str, body: bytes) -> dict[str, Any]:
-        _, before = hub.commit(repo, "main") or ("", {})
-        files = dict(before)
-        for line in map(json.loads, body.splitlines()):
-            told = line["value"]
-            if line["key"] == "file":
-                files[told["path"]] = base64.b64decode(told["content"])
-            elif line["key"] == "lfsFile":
-                files[told["path"]] = hub.blobs[told["oid"]]
-            elif line["key"] == "deletedFile":
-                del files[told["path"]]
-        sha = hub.add(repo, files)
-        return {"success": True, "commitOid": sha, "commitUrl": f"{hub.url}/datasets/{repo}/commit/{sha}"}
+            told = [{"name": n, "ref": f"refs/heads/{n}", "targetCommit": c} for n, c in hub.branches(match[1]).items()]
+            return self._json({"branches": told, "tags": [], "converts": []})
+        return self._json(_info(match[1], sha, files) | {"private": match[1] in hub.private})
 
     def _file(self, sha: str, files: Files, path: str) -> None:
         data = files.get(path)
@@ -227,8 +153,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, value: Any) -> None:
         self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-    def _error(self, status: int, code: str, headers: Mapping[str, str] | None = None) -> None:
-        self._send(status, b'{"error":"no"}', {"X-Error-Code": code, "X-Error-Message": code, **(headers or {})})
+    def _error(
+        self, status: int, code: str, headers: Mapping[str, str] | None = None, message: str = "", **told: str
+    ) -> None:
+        said = message or code
+        body = json.dumps({"error": said} | told).encode()
+        self._send(status, body, {"X-Error-Code": code, "X-Error-Message": said, **(headers or {})})
 
     def _send(self, status: int, data: bytes, headers: Mapping[str, str]) -> None:
         self.send_response(status)
@@ -250,9 +180,13 @@ def _tree(files: Files, under: str, recursive: bool) -> list[dict[str, Any]]:
         parts = path[len(prefix) :].split("/")
         for depth in range(1, len(parts) if recursive else min(2, len(parts))):
             folder = prefix + "/".join(parts[:depth])
-            entries.setdefault(folder, {"type": "directory", "oid": _oid(folder.encode()), "size": 0, "path": folder})
+            entries.setdefault(
+                folder, {"type": "directory", "oid": git_oid(folder.encode()), "size": 0, "path": folder}
+            )
         if recursive or len(parts) == 1:
-            entries[path] = {"type": "file", "oid": _oid(data), "size": len(data), "path": path}
+            entries[path] = {"type": "file", "oid": git_oid(data), "size": len(data), "path": path}
+            if path.endswith(LARGE):
+                entries[path]["lfs"] = {"oid": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
     return list(entries.values())
 
 
@@ -263,7 +197,3 @@ def _info(repo: str, sha: str, files: Files) -> dict[str, Any]:
         "lastModified": "2024-12-05T00:00:00.000Z", "createdAt": "2024-11-05T00:00:00.000Z", "downloads": 0, "likes": 0, "tags": [],
         "cardData": {"license": licence[1].decode()} if licence else {}, "siblings": [{"rfilename": path} for path in sorted(files)],
     }  # fmt: skip
-
-
-def _oid(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()

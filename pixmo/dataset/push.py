@@ -1,31 +1,50 @@
-"""A finished folder on the Hub: the published files and nothing of the work behind them."""
+"""A finished folder on the Hub: the published files, in one commit, and nothing of the work behind them."""
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from pixmo.dataset.push_hub import Branch, HubSet, Unreachable, at_the_border
 from pixmo.errors import BadFolder, BadSetting
-from pixmo.ids import digest
-from pixmo.storage.manifest import NAME, Manifest, load
+from pixmo.storage.lock import locked
+from pixmo.storage.manifest import NAME, file_digest, load
 
 REPORT = "report.html"
 MESSAGE = "Publish with pixmo"
 
 
+class File(NamedTuple):
+    """A file to publish; `path` is the same here and there."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Pushed:
-    """What was, or would be, published; `url` is the commit's, None for a dry run."""
+    """What was, or in a dry run would be, published. `url` is that of the commit or pull request; None when nothing was sent."""
 
     repo: str
-    files: tuple[str, ...]
-    removed: tuple[str, ...]
-    bytes: int
+    files: tuple[File, ...]  # sent
+    there: tuple[str, ...]  # as they are here already
+    removed: tuple[str, ...]  # of an earlier push, and not in the folder any more
+    is_new: bool  # whether the data set was made for it
     url: str | None
+    unknown: str | None = None  # why a dry run does not know what is there
+
+    @property
+    def bytes(self) -> int:
+        """Of the files sent."""
+        return sum(f.bytes for f in self.files)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for `--json`."""
+        return asdict(self) | {"files": [f._asdict() for f in self.files], "bytes": self.bytes}
 
 
 def push(
@@ -34,89 +53,91 @@ def push(
 ) -> Pushed:  # fmt: skip
     """Publishes a finished folder as the data set `repo` (owner/name), in one commit.
 
-    Files that the manifest names, and the manifest; `.pixmo/` never. Files that are there already are not sent again, and those
-    of an earlier push that the folder no longer has are removed. Sizes are compared with the manifest before, digests too with
-    `verify`. The token is that of HF_TOKEN or `hf auth login`. Raises BadFolder, or BadSetting for what the Hub refuses.
+    That is the files its manifest names, and the manifest; `.pixmo/` never, the report only `with_report`. Files that are there
+    already are not sent again, and those of an earlier push that the folder no longer has are removed. Sizes are compared with the
+    manifest before anything is sent, digests too with `verify`; digests of what is sent in any case before it is committed. The
+    token is that of HF_TOKEN or of `hf auth login`. Raises BadFolder; BadSetting for what the Hub refuses; InUse.
     """
-    manifest = _finished(out, verify)
-    files = [*(f.path for f in manifest.files), NAME, *([REPORT] if with_report else [])]
-    sizes = [(out / path).stat().st_size for path in files]
     if repo.count("/") != 1 or not all(repo.split("/")):
         raise BadSetting(f"{repo!r} is no data set on the Hub: write owner/name")
-    if dry_run:
-        return Pushed(repo, tuple(files), (), sum(sizes), None)
-    with _at_the_border(repo):
-        return _commit(out, repo, files, sum(sizes), private, revision, message, create_pr)
+    if create_pr and revision is not None:
+        raise BadSetting("--create-pr proposes a change of main: leave --revision out")
+    with _held(out):
+        files = files_of(out, with_report, verify)
+        with at_the_border(repo):
+            there, unknown = _looked(hub := HubSet(repo, revision or "main"), dry_run)
+            _check(repo, there, private, create_pr and unknown is None)
+            found = _compared(out, repo, files, there)
+            if dry_run or not (found.files or found.removed):
+                return replace(found, unknown=unknown)
+            additions = [(f.path, out / f.path, f.sha256) for f in found.files]
+            url = hub.commit(there or hub.create(private), additions, found.removed, message, create_pr)
+            return replace(found, url=url)
 
 
-def _finished(out: Path, verify: bool) -> Manifest:
-    """The manifest of a folder whose files are as it says."""
+def files_of(out: Path, with_report: bool = False, verify: bool = False) -> list[File]:
+    """What of a folder is published. Raises BadFolder for one that is not finished or not as its manifest says."""
     manifest = load(out)
     if manifest is None:
         raise BadFolder(f"{out}: is no finished folder: it has no {NAME}; run its command again first")
-    for file in manifest.files:
+    files = [File(f.path, f.bytes, f.sha256) for f in manifest.files]
+    for file in files:
         path = out / file.path
-        if not path.is_file() or path.stat().st_size != file.bytes or (verify and _digest(path) != file.sha256):
+        if file.path.split("/")[0].startswith(".") or not path.resolve().is_relative_to(out.resolve()):
+            raise BadFolder(
+                f"{path}: does not belong to what is published, or is a link out of the folder; {NAME} names it"
+            )
+        if not path.is_file() or path.stat().st_size != file.bytes or (verify and file_digest(path) != file.sha256):
             raise BadFolder(f"{path}: is not what {NAME} says; mend it with `pixmo verify {out} --repair`")
-    return manifest
+    for name in (NAME, *([REPORT] if with_report else ())):
+        path = out / name
+        if not path.is_file():
+            raise BadFolder(f"{path}: is not there; leave --with-report out, or run the folder's command again")
+        files.append(File(name, path.stat().st_size, file_digest(path)))
+    return files
 
 
-def _digest(path: Path) -> str:
-    return digest(path.read_bytes())
+def _held(out: Path) -> AbstractContextManager[None]:
+    """No run changes the folder meanwhile; a copy without the hidden state needs no lock."""
+    hidden = out / ".pixmo"
+    return locked(hidden, str(out), writing=False) if (hidden / "lock").is_file() else nullcontext()
 
 
-def _commit(
-    out: Path, repo: str, files: Sequence[str], size: int, private: bool, revision: str | None, message: str,
-    create_pr: bool,
-) -> Pushed:  # fmt: skip
-    from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
+def _looked(hub: HubSet, dry_run: bool) -> tuple[Branch | None, str | None]:
+    """What is there; for a dry run maybe why that is not known."""
+    if not dry_run:
+        hub.need_token()
+        return hub.look(), None
+    try:
+        with at_the_border(hub.repo):
+            return hub.look(), None
+    except Unreachable as error:
+        return None, str(error)
 
-    api = HfApi()
-    api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
-    if revision is not None and not create_pr:
-        api.create_branch(repo, repo_type="dataset", branch=revision, exist_ok=True)
-    removed = sorted(_named_before(api, repo, revision) - set(files))
-    operations: list[Any] = [CommitOperationAdd(path, str(out / path)) for path in files]
-    operations += [CommitOperationDelete(path) for path in removed]
-    done = api.create_commit(
-        repo, operations, repo_type="dataset", revision=revision, commit_message=message, create_pr=create_pr
+
+def _check(repo: str, there: Branch | None, private: bool, create_pr: bool) -> None:
+    if private and there is not None and not there.is_private:
+        raise BadSetting(f"{repo}: is there and public; make it private on its page, or leave --private out")
+    if create_pr and there is None:
+        raise BadSetting(f"{repo}: no such data set on the Hub to propose a change of; leave --create-pr out")
+
+
+def _compared(out: Path, repo: str, files: Sequence[File], there: Branch | None) -> Pushed:
+    """What is to be sent and removed. Raises BadSetting for a data set with data of others."""
+    if there is None:
+        return Pushed(repo, tuple(files), (), (), True, None)
+    equal = {
+        f.path for f in files if f.path in there.files and there.files[f.path].holds(out / f.path, f.bytes, f.sha256)
+    }
+    others = sorted(p for p in there.files if p.startswith("data/") and p not in there.ours and p not in equal)
+    if others:
+        raise BadSetting(
+            f"{repo}: holds {others[0]}, which no push of pixmo put there and readers would read along; remove it there, or name another data set"
+        )
+    removed = sorted(there.ours.intersection(there.files) - {f.path for f in files})
+    return Pushed(
+        repo, tuple(f for f in files if f.path not in equal), tuple(sorted(equal)), tuple(removed), False, None
     )
-    return Pushed(repo, tuple(files), tuple(removed), size, done.pr_url or done.commit_url)
 
 
-def _named_before(api: Any, repo: str, revision: str | None) -> set[str]:  # Any: an HfApi
-    """The files that an earlier push left, of those still there."""
-    there = set(api.list_repo_files(repo, repo_type="dataset", revision=revision))
-    if NAME not in there:
-        return set()
-    path = api.hf_hub_download(repo, NAME, repo_type="dataset", revision=revision)
-    try:
-        return {str(f["path"]) for f in json.loads(Path(path).read_bytes())["files"]} & there
-    except (ValueError, KeyError, TypeError):  # somebody else's manifest.json: nothing of ours
-        return set()
-
-
-@contextlib.contextmanager
-def _at_the_border(repo: str) -> Iterator[None]:
-    """Turns what the Hub's client raises into one line with the remedy."""
-    from huggingface_hub import errors
-
-    try:
-        yield
-    except errors.LocalTokenNotFoundError as error:
-        raise BadSetting(f"{repo}: the Hub wants a token; set HF_TOKEN, or `hf auth login`") from error
-    except errors.HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
-        what = {
-            401: "the Hub wants a token that is valid; set HF_TOKEN, or `hf auth login`",
-            403: "the token may not write there; use one with write access, or your own name as owner",
-            404: "no such owner or branch on the Hub",
-        }.get(status or 0, f"the Hub said {status}: {' '.join(str(error).split())[:200]}")
-        raise BadSetting(f"{repo}: {what}") from error
-    except errors.HFValidationError as error:
-        raise BadSetting(f"{repo}: {' '.join(str(error).split())[:200]}") from error
-    except (OSError, ValueError) as error:  # the network, and files that changed under the upload
-        raise BadSetting(f"{repo}: cannot be published: {' '.join(str(error).split())[:200]}") from error
-
-
-__all__ = ["MESSAGE", "Pushed", "push"]
+__all__ = ["MESSAGE", "File", "Pushed", "push"]
