@@ -82,19 +82,28 @@ def files_of(out: Path, with_report: bool = False, verify: bool = False) -> list
         raise BadFolder(f"{out}: is no finished folder: it has no {NAME}; run its command again first")
     files = [File(f.path, f.bytes, f.sha256) for f in manifest.files]
     for file in files:
-        path = out / file.path
-        if file.path.split("/")[0].startswith(".") or not path.resolve().is_relative_to(out.resolve()):
-            raise BadFolder(
-                f"{path}: does not belong to what is published, or is a link out of the folder; {NAME} names it"
-            )
+        path = _inside(out, file.path)
         if not path.is_file() or path.stat().st_size != file.bytes or (verify and file_digest(path) != file.sha256):
             raise BadFolder(f"{path}: is not what {NAME} says; mend it with `pixmo verify {out} --repair`")
     for name in (NAME, *([REPORT] if with_report else ())):
-        path = out / name
+        path = _inside(out, name)
         if not path.is_file():
             raise BadFolder(f"{path}: is not there; leave --with-report out, or run the folder's command again")
         files.append(File(name, path.stat().st_size, file_digest(path)))
     return files
+
+
+def _inside(out: Path, name: str) -> Path:
+    """The file of a name. Raises BadFolder where it, or what it links to, is hidden or outside the folder."""
+    path, home = out / name, out.resolve()
+    real = path.resolve()
+    if not real.is_relative_to(home) or any(
+        part.startswith(".") for part in (*real.relative_to(home).parts, *Path(name).parts)
+    ):
+        raise BadFolder(
+            f"{path}: is hidden, or a link out of what is published, and is not sent; is {NAME} the one pixmo wrote?"
+        )
+    return path
 
 
 def _held(out: Path) -> AbstractContextManager[None]:

@@ -263,18 +263,29 @@ def test_a_damaged_folder_is_not_pushed(copy: Path, capsys: pytest.CaptureFixtur
     assert f"{DATA}: is not what manifest.json says" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("path", [".pixmo/run.toml", "data/link.parquet"])
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        (".pixmo/run.toml", None),
+        ("data/link.parquet", "../../secret"),
+        ("data/link.parquet", "../.pixmo/run.toml"),
+        ("report.html", "../secret"),
+    ],
+)
 def test_nothing_hidden_or_outside_is_pushed(
-    copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str
+    copy: Path, capsys: pytest.CaptureFixture[str], path: str, target: str | None
 ) -> None:
-    """A manifest that names the hidden state, or a link out of the folder, is refused, whatever it says of size and digest."""
-    (tmp_path / "secret").write_text("x")
-    (copy / "data" / "link.parquet").symlink_to(tmp_path / "secret")
+    """A manifest that names the hidden state, or a link to it or out of the folder, is refused, whatever it says of size and digest."""
+    (copy.parent / "secret").write_text("x")
+    if target is not None:
+        (copy / path).unlink(missing_ok=True)
+        (copy / path).symlink_to(target)
     told = json.loads((copy / NAME).read_bytes())
     named = {"path": path, "bytes": (copy / path).stat().st_size, "sha256": "0" * 64, "rows": 1, "split": "train"}
-    (copy / NAME).write_text(json.dumps(told | {"files": [*told["files"], named]}))
-    assert run(["push", str(copy), "me/set"]) == 2
-    assert f"{path}: does not belong to what is published" in capsys.readouterr().err
+    named_too = [] if path == "report.html" else [named]
+    (copy / NAME).write_text(json.dumps(told | {"files": [*told["files"], *named_too]}))
+    assert run(["push", str(copy), "me/set", "--with-report"]) == 2
+    assert f"{path}: is hidden, or a link out of what is published" in capsys.readouterr().err
 
 
 def test_a_folder_at_work_is_not_pushed(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
