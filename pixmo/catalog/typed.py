@@ -147,9 +147,8 @@ class Mapping:
         try:
             return converted(column, kind)
         except (CannotConvert, ValueError) as error:
-            raise BadSource(
-                f"{self.source}: column {name!r} is {column.type}, not what a {self.kind.KIND} record has: {error}"
-            ) from error
+            told = f"column {name!r} is {_short(column.type)}, not what a {self.kind.KIND} record has: {_short(error)}"
+            raise BadSource(f"{self.source}: {told}") from error
 
 
 def _part(kind: pa.DataType, come: From, column: str) -> pa.DataType:
@@ -162,6 +161,12 @@ def _part(kind: pa.DataType, come: From, column: str) -> pa.DataType:
 def _kept(metadata: Table[bytes, bytes] | None) -> dict[bytes, bytes]:
     """What a schema says besides what columns it has: those are others now."""
     return {k: v for k, v in (metadata or {}).items() if k not in OF_COLUMNS}
+
+
+def _short(told: object) -> str:
+    """In one line: types may have thousands of fields, of any names."""
+    text = " ".join(str(told).split())
+    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def _listed(names: list[str]) -> str:

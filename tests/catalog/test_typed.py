@@ -167,6 +167,15 @@ def test_columns_that_would_have_one_name_are_refused() -> None:
         of_points(rows)
 
 
+def test_a_refusal_is_one_short_line() -> None:
+    """However large the type is, and whatever its fields are called."""
+    huge = pa.struct([(f"a\n{n}", pa.int64()) for n in range(5000)])
+    with pytest.raises(BadSource) as told:
+        of_points(LIST.set_column(1, "name", pa.nulls(1, huge)))
+    assert len(str(told.value)) < 600
+    assert "\n" not in str(told.value)
+
+
 def test_a_way_back_needs_the_fields() -> None:
     """A column that no field gives is told."""
     typed = of_points().typed(LIST)
