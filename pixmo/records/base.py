@@ -155,6 +155,8 @@ def _value(hint: type, told: Any, where: str) -> Any:  # Any: plain values of un
             raise BadRecord(f"{where} is {_short(told)}, should be one of {', '.join(hint)}") from None
     if hint is float and isinstance(told, int) and not isinstance(told, bool):
         return float(told)
+    if hint is int and isinstance(told, int) and not -(2**63) <= told < 2**63:
+        raise BadRecord(f"{where} is {_short(told)}, more than 64 bits")
     if not isinstance(told, hint) or (isinstance(told, bool) and hint is not bool):
         raise BadRecord(f"{where} is {_short(told)}, should be {hint.__name__}")
     return told

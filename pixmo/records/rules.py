@@ -22,7 +22,6 @@ RULES: dict[str, Rule] = {
     "bad_url": Rule(
         "the URL is not absolute http(s), is longer than 8,192 characters, or holds a name and password", ERROR, "V1"
     ),
-    "no_picture": Rule("neither a URL nor a digest says which picture it is", WARNING, "V1"),
     "bad_sha256": Rule("the digest is not 64 lower-case hexadecimal digits", ERROR, "V2"),
     "url_of_two_digests": Rule("one URL stands with different digests", ERROR, "V3"),
     "digest_of_two_urls": Rule("one digest stands with different URLs", WARNING, "V3"),

@@ -115,7 +115,7 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
     plan = load_plan(folder.plan_path)
     if plan is not None and recipe.input is None:
         return plan
-    source, columns = open_input(recipe)
+    source, columns = open_input(recipe, folder.hidden)
     identity = source.identity() | {"splits": recipe.splits}
     if plan is not None and plan.identity == as_read_back(identity):
         return plan
@@ -136,7 +136,9 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
     return fresh
 
 
-def open_input(recipe: Recipe) -> Any:  # Any: (Source, Columns) of pixmo.sources, imported when needed
+def open_input(
+    recipe: Recipe, scratch: Path | None = None
+) -> Any:  # Any: (Source, Columns) of pixmo.sources, imported when needed
     """The source of a recipe, and its columns."""
     from pixmo.sources.open import open_folder, open_with
 
@@ -145,7 +147,8 @@ def open_input(recipe: Recipe) -> Any:  # Any: (Source, Columns) of pixmo.source
     if recipe.source.get("pictures"):
         return open_folder(Path(str(recipe.input)))
     told = {k: v for k, v in recipe.source.items() if k != "pictures"}
-    return open_with(recipe.input, told | {"url_column": recipe.url_column, "sha256_column": recipe.sha256_column})
+    columns = {"url_column": recipe.url_column, "sha256_column": recipe.sha256_column}
+    return open_with(recipe.input, told | columns | {"scratch": scratch})
 
 
 def release_memory() -> None:

@@ -35,12 +35,13 @@ PLAIN = Declared()
 def open_source(
     spec: str | Sequence[str], *, config: str | None = None, split: str | None = None, revision: str | None = None,
     url_column: str | None = None, sha256_column: str | None = None, limit: int | None = None, rows: Declared = PLAIN,
+    scratch: Path | None = None,
 ) -> tuple[Source, Columns]:  # fmt: skip
     """The rows of a list, and which of its columns matter.
 
     `spec` is a file, a glob, a folder, `-`, an fsspec URL, `owner/name` on the Hub, or a short name of the catalog (see
     `pixmo.sources.resolve`); or several files, read one after the other. Sets of the catalog come as typed rows. `limit`
-    counts rows of the list, before they are grouped. Raises BadSource or UnknownName.
+    counts rows of the list, before they are grouped; large groups are put aside in `scratch`, by default $TMPDIR. Raises BadSource or UnknownName.
     """
     if limit is not None and limit < 1:
         raise BadSetting(f"--limit {limit}: give a number of rows, 1 or more")
@@ -54,7 +55,7 @@ def open_source(
     source = TypedSource(source, mapping)
     source = source if limit is None else Limited(source, limit)
     if _is_grouped(known, rows):
-        source = GroupedSource(source)
+        source = GroupedSource(source, scratch)
     columns = record_columns(source, pictures_needed=pictures_needed)
     return Chosen(source, columns), columns
 
