@@ -183,7 +183,7 @@ def _unmoved(kept: object, unit: Unit, tool: Unit, size: Size | None) -> dict[Pa
 
 def _unit_of(told: Mapping[str, Any]) -> Unit:  # Any: JSON
     try:
-        return Unit(told.get("unit"))
+        return Unit(str(told.get("unit")))
     except ValueError:
         raise BadRecord(f"unit is {short(told.get('unit'))}, should be one of {', '.join(Unit)}") from None
 

@@ -54,7 +54,7 @@ def read(path: Path, told: Settings) -> Iterator[Item | Loss]:
     said: set[Id] = set()
     new: dict[Id, Gathered] = {}
     for element in text.elements():
-        if element.key == "annotations" and element.index is not None:
+        if element.key == "annotations" and element.at is not None:
             one = element.value
             if isinstance(one, dict) and isinstance(one.get("image_id"), int | str):
                 said.add(one["image_id"])
@@ -74,7 +74,7 @@ def _heads(text: JsonText) -> Generator[Loss, None, _Heads]:
     for element in text.elements():
         keys.add(element.key)
         one = element.value
-        if element.index is None or element.key not in ("images", "categories"):
+        if element.at is None or element.key not in ("images", "categories"):
             continue
         if not isinstance(one, dict) or not isinstance(one.get("id"), int | str):
             yield Loss("unreadable", element.where, "id", f"{short(one)}, should be an object with an id")

@@ -37,7 +37,7 @@ def read(path: Path, told: Settings) -> Iterator[Item | Loss]:
     text = JsonText(file)
     is_there = False
     for element in text.elements():
-        if element.key == "samples" and element.index is not None:
+        if element.key == "samples" and element.at is not None:
             is_there = True
             yield from _sample(element.value, f"{file.name} {element.where}", told)
     if not is_there and not (text.is_object and isinstance(text.value().get("samples"), list)):
@@ -91,9 +91,9 @@ def _field(name: str, value: Any, where: str, sample: Json, told: Settings) -> I
                 yield Loss("unreadable", f"{where}[{i}]", "", f"{short(one)}, should be text", picture)
         return
     kind = value.get("_cls") if isinstance(value, dict) else None
-    inside = value.get(_INSIDE[kind]) if kind in _INSIDE else [value]
+    inside = value.get(_INSIDE[str(kind)]) if kind in _INSIDE else [value]
     if not isinstance(inside, list):
-        yield Loss("unreadable", where, _INSIDE[kind], f"{short(inside)}, should be a list", picture)
+        yield Loss("unreadable", where, _INSIDE[str(kind)], f"{short(inside)}, should be a list", picture)
         return
     size, new = _size(sample), Gathered()
     for i, label in enumerate(inside):

@@ -104,12 +104,13 @@ def settings_of(told: Mapping[str, str], source: str, target: str, *, keypoints_
 
 
 def _value(key: str, value: str) -> Any:  # Any: a setting's value
-    kinds = {"unit": Unit, "orientation": Orientation, "seed": int}
+    kinds: dict[str, type[Any]] = {"unit": Unit, "orientation": Orientation, "seed": int}
     try:
         return kinds[key](value) if key in kinds else value
     except ValueError:
-        options = ", ".join(kinds[key]) if key != "seed" else "a whole number"
-        raise BadSetting(f"--set {key}={value}: should be one of {options}") from None
+        named: type[Unit | Orientation] = Orientation if key == "orientation" else Unit
+        options = "a whole number" if key == "seed" else f"one of {', '.join(str(v) for v in named)}"
+        raise BadSetting(f"--set {key}={value}: should be {options}") from None
 
 
 def format_of(path: Path) -> str:

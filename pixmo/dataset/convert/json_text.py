@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -22,13 +22,13 @@ class Element(NamedTuple):
     """A value, the member of the top level it is in, and its place in that array; None where there is no such thing."""
 
     key: str | None
-    index: int | None
+    at: int | None
     value: Any  # Any: JSON
 
     @property
     def where(self) -> str:
         """As a loss names it."""
-        return (self.key or "") + (f"[{self.index}]" if self.index is not None else "")
+        return (self.key or "") + (f"[{self.at}]" if self.at is not None else "")
 
 
 class JsonText:
@@ -69,7 +69,7 @@ class JsonText:
             self._fail(self._past_space(end), "has text after its JSON value")
         return found
 
-    def _members(self, at: int) -> Iterator[Element]:
+    def _members(self, at: int) -> Generator[Element, None, int]:
         at = self._past_space(at + 1)
         while self._text[at : at + 1] != "}":
             key, at = self._value(at)
@@ -85,7 +85,7 @@ class JsonText:
             at = self._past_comma(at, "}")
         return at + 1
 
-    def _array(self, key: str | None, at: int) -> Iterator[Element]:
+    def _array(self, key: str | None, at: int) -> Generator[Element, None, int]:
         at, index = self._past_space(at + 1), 0
         while self._text[at : at + 1] != "]":
             value, at = self._value(at)

@@ -125,12 +125,11 @@ def write(items: Iterable[Item], out: Path, told: Settings) -> Iterator[Loss]:
     for picture in by_picture(items):
         fit: list[tuple[Item, Marks]] = []
         for item in picture:
-            found = marks_of(item, Unit.PIXELS, needs_size=True)
-            loss = refused(item) or (found if isinstance(found, Loss) else None)
-            if loss is None and fit and fit[0][1].size_px != found.size_px:
-                loss = item.loss("sizes_differ", "image_width_px", f"{found.size_px}, but {fit[0][1].size_px}")
-            if loss is not None:
-                yield loss
+            found = refused(item) or marks_of(item, Unit.PIXELS, needs_size=True)
+            if not isinstance(found, Loss) and fit and fit[0][1].size_px != found.size_px:
+                found = item.loss("sizes_differ", "image_width_px", f"{found.size_px}, but {fit[0][1].size_px}")
+            if isinstance(found, Loss):
+                yield found
                 continue
             fit.append((item, found))
             if getattr(item.record, "orientation", None) is Orientation.STORED:
@@ -141,7 +140,7 @@ def write(items: Iterable[Item], out: Path, told: Settings) -> Iterator[Loss]:
 
 
 def _written(fit: list[tuple[Item, Marks]]) -> Json:
-    shapes = [
+    shapes: list[Json] = [
         {
             "label": marks.label, "points": [[x, y]], "group_id": i, "description": "", "shape_type": "point", "flags": {},
             "mask": None,
