@@ -30,8 +30,8 @@ from pixmo.records.caption import Caption
 
 said = Caption(image_url="https://pictures.example/1.jpg", caption="A cup.", transcripts=("a cup",))
 assert [(f.rule, f.path, str(f.level)) for f in said.findings()] == [("caption_short", "caption", "warning")]
-assert Caption.from_dict(said.to_dict()) == said                         # plain dicts, and back
-assert list(records_of(batch_of([said], Caption), Caption)) == [said]    # Arrow, and back
+assert Caption.from_dict(said.to_dict()) == said  # plain dicts, and back
+assert list(records_of(batch_of([said], Caption), Caption)) == [said]  # Arrow, and back
 ```
 
 `from_dict` raises `BadRecord` and names the value: `Caption.caption is missing`. A null where a record needs a value stays a null in

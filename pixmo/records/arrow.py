@@ -10,8 +10,10 @@ import enum
 import json
 import typing
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pixmo.errors import BadRecord
 from pixmo.records.base import Part, Record, Shape, shapes
 from pixmo.records.kinds import KINDS, PICTURE_FIELDS
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 ANNOTATIONS = "annotations"
 KEY = b"pixmo"
 VERSION = 1
+_ROWS = 1024  # made plain at once
 
 
 class Label(NamedTuple):
@@ -89,18 +92,75 @@ def label_of(schema: pa.Schema) -> Label | None:
 
 
 def batch_of(records: Iterable[Record], kind: type[Record]) -> pa.RecordBatch:
-    """Records of one kind as a batch of `schema_of(kind)`, labelled."""
+    """Records of one kind as a batch of `schema_of(kind)`, labelled.
+
+    Raises BadRecord naming the record that is of another kind, or holds a number or text that Arrow cannot.
+    """
     import pyarrow as pa
 
+    told = list(records)
+    for n, record in enumerate(told):
+        if not isinstance(record, kind):
+            raise BadRecord(f"record {n} is a {type(record).__name__}, should be {kind.__name__}")
     schema = labelled(schema_of(kind), Label(kind.KIND))
-    return pa.RecordBatch.from_pylist([r.to_dict() for r in records], schema=schema)
+    try:
+        columns = [
+            _array(s.hint, f.type, [getattr(r, s.name) for r in told])
+            for s, f in zip(shapes(kind), schema, strict=True)
+        ]
+    except (ValueError, OverflowError, pa.ArrowException):  # half a character; more than 64 bits
+        for n, record in enumerate(told):
+            _refused(n, record)
+        raise
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _array(hint: Any, kind: pa.DataType, values: list[Any]) -> pa.Array:  # Any: a type form; values of a field
+    """A column from the values of a field: twice as fast as from a dict for each row."""
+    import pyarrow as pa
+
+    is_null = [v is None for v in values]
+    if typing.get_origin(hint) is tuple:
+        ends = list(accumulate(0 if v is None else len(v) for v in values))
+        starts = [None if none else start for none, start in zip(is_null, [0, *ends], strict=False)]
+        inner = _array(_inner(hint), kind.value_type, [v for one in values if one is not None for v in one])
+        return pa.ListArray.from_arrays(pa.array([*starts, ends[-1] if ends else 0], pa.int32()), inner, type=kind)
+    if issubclass(hint, Part):
+        told = [
+            _array(s.hint, f.type, [None if v is None else getattr(v, s.name) for v in values])
+            for s, f in zip(shapes(hint), kind, strict=True)
+        ]
+        return pa.StructArray.from_arrays(told, fields=list(kind), mask=pa.array(is_null, pa.bool_()))
+    return pa.array(values, kind)
+
+
+def _refused(n: int, record: Record) -> None:
+    try:
+        type(record).from_dict(record.to_dict())
+    except BadRecord as error:
+        raise BadRecord(f"record {n}: {error}") from None
 
 
 def records_of(batch: pa.RecordBatch | pa.Table, kind: type[Record]) -> Iterator[Record]:
     """The records of a batch; columns that are not fields are not looked at. Raises BadRecord at a row that is none."""
     names = [s.name for s in shapes(kind) if s.name in batch.schema.names]
-    for told in batch.select(names).to_pylist():
-        yield kind.from_dict(told)
+    chosen = batch.select(names)
+    for start in range(0, chosen.num_rows, _ROWS):
+        for told in _plain_rows(chosen.slice(start, _ROWS), kind):
+            yield kind.from_dict(told)
+
+
+def _plain_rows(rows: pa.RecordBatch | pa.Table, kind: type[Record]) -> Iterator[dict[str, Any]]:  # Any: plain values
+    try:
+        told = rows.to_pylist()
+    except (ValueError, OverflowError) as error:  # text that is not UTF-8: the rows before it are none the worse
+        if rows.num_rows == 1:
+            why = " ".join(str(error).split())[:200]
+            raise BadRecord(f"{kind.__name__} cannot be read: {why}") from None
+        for n in range(rows.num_rows):
+            yield from _plain_rows(rows.slice(n, 1), kind)
+        return
+    yield from told
 
 
 def needed(kind: type[Record]) -> list[Shape]:

@@ -7,9 +7,11 @@ int, float, bool, StrEnum, parts (dataclasses of such fields), tuples of those, 
 from __future__ import annotations
 
 import enum
+import functools
+import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -59,12 +61,12 @@ class Part:
 
     def to_dict(self) -> dict[str, Any]:  # Any: plain values
         """Plain values: dicts, lists, str, int, float, bool, None; every field is there."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return {s.name: _plain(getattr(self, s.name)) for s in shapes(type(self))}
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Self:  # Any: plain values of unknown origin
         """The part that plain values say. Raises BadRecord naming the value that does not fit; unknown keys do not fit."""
-        return typing.cast(Self, _built(cls, told, cls.__name__))
+        return typing.cast(Self, _built(cls, told, (cls.__name__,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,53 +117,94 @@ def _plain(value: Any) -> Any:  # Any: a field's value
     return str(value) if isinstance(value, enum.StrEnum) else value
 
 
-def _built(hint: Any, told: Any, where: str, optional: bool = False) -> Any:  # Any: a type form, plain values, a value
+Where = tuple[Any, ...]  # Any: the way to a value: the class's name, then names and numbers; spelled only for an error
+
+
+def _built(
+    hint: Any, told: Any, where: Where, optional: bool = False
+) -> Any:  # Any: a type form, plain values, a value
     if told is None:
         if optional:
             return None
-        raise BadRecord(f"{where} is missing")
-    if typing.get_origin(hint) is tuple:
+        raise BadRecord(f"{_path(where)} is missing")
+    items = _items(hint)
+    if items is not None:
         if not isinstance(told, (list, tuple)):
-            raise BadRecord(f"{where} is {_short(told)}, should be a list")
-        inner, may_be_none = _without_none(typing.get_args(hint)[0])
-        return tuple(_built(inner, v, f"{where}[{i}]", may_be_none) for i, v in enumerate(told))
+            raise BadRecord(f"{_path(where)} is {_short(told)}, should be a list")
+        inner, may_be_none = items
+        return tuple([_built(inner, v, (*where, i), may_be_none) for i, v in enumerate(told)])
     if issubclass(hint, Part):
         return _part(hint, told, where)
     return _value(hint, told, where)
 
 
-def _part(kind: type[Part], told: Any, where: str) -> Part:  # Any: plain values of unknown origin
+@functools.cache
+def _items(hint: Any) -> tuple[Any, bool] | None:  # Any: type forms
+    """What a tuple holds, and whether it may be None; None for what is no tuple."""
+    return _without_none(typing.get_args(hint)[0]) if typing.get_origin(hint) is tuple else None
+
+
+def _part(kind: type[Part], told: Any, where: Where) -> Part:  # Any: plain values of unknown origin
+    names = [s.name for s in shapes(kind)]
     if not isinstance(told, Mapping):
-        raise BadRecord(
-            f"{where} is {_short(told)}, should be an object with {', '.join(s.name for s in shapes(kind))}"
-        )
-    unknown = set(told) - {s.name for s in shapes(kind)}
-    if unknown:
-        raise BadRecord(
-            f"{where} has no field {min(map(str, unknown))!r}; it has {', '.join(s.name for s in shapes(kind))}"
-        )
+        raise BadRecord(f"{_path(where)} is {_short(told)}, should be an object with {', '.join(names)}")
+    if not told.keys() <= set(names):
+        unknown = min(str(name) for name in told if name not in names)
+        raise BadRecord(f"{_path(where)} has no field {_short(unknown)}; it has {', '.join(names)}")
     values = {}
     for shape in shapes(kind):
         if shape.name in told or shape.default is MISSING:
-            values[shape.name] = _built(shape.hint, told.get(shape.name), f"{where}.{shape.name}", shape.optional)
+            values[shape.name] = _built(shape.hint, told.get(shape.name), (*where, shape.name), shape.optional)
     return kind(**values)
 
 
-def _value(hint: type, told: Any, where: str) -> Any:  # Any: plain values of unknown origin
+def _value(hint: type, told: Any, where: Where) -> Any:  # Any: plain values of unknown origin
     if issubclass(hint, enum.StrEnum):
         try:
             return hint(told)
         except ValueError:
-            raise BadRecord(f"{where} is {_short(told)}, should be one of {', '.join(hint)}") from None
-    if hint is float and isinstance(told, int) and not isinstance(told, bool):
-        return float(told)
-    if hint is int and isinstance(told, int) and not -(2**63) <= told < 2**63:
-        raise BadRecord(f"{where} is {_short(told)}, more than 64 bits")
-    if not isinstance(told, hint) or (isinstance(told, bool) and hint is not bool):
-        raise BadRecord(f"{where} is {_short(told)}, should be {hint.__name__}")
+            raise BadRecord(f"{_path(where)} is {_short(told)}, should be one of {', '.join(hint)}") from None
+    also = int if hint is float else hint  # JSON does not tell 1.0 from 1
+    if not isinstance(told, (hint, also)) or (isinstance(told, bool) and hint is not bool):
+        raise BadRecord(f"{_path(where)} is {_short(told)}, should be {hint.__name__}")
+    return _CHECKED[hint](told, where) if hint in _CHECKED else told
+
+
+def _float(told: float, where: Where) -> float:
+    try:
+        value = float(told)
+    except OverflowError:
+        value = math.inf
+    if value != told and not math.isnan(value):
+        raise BadRecord(f"{_path(where)} is {_short(told)}, which 64 bits do not hold exactly")
+    return value
+
+
+def _int(told: int, where: Where) -> int:
+    if not -(2**63) <= told < 2**63:
+        raise BadRecord(f"{_path(where)} is {_short(told)}, more than 64 bits")
     return told
 
 
+def _str(told: str, where: Where) -> str:
+    try:
+        told.isascii() or told.encode()
+    except UnicodeEncodeError:
+        raise BadRecord(f"{_path(where)} is {_short(told)}, which holds half a character: no file can") from None
+    return told
+
+
+_CHECKED: dict[type, Callable[[Any, Where], Any]] = {float: _float, int: _int, str: _str}  # Any: values of that type
+
+
+def _path(where: Where) -> str:
+    """As `Points.points[3].x`."""
+    return str(where[0]) + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in where[1:])
+
+
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python spells no number of more than 4,300 digits
+        text = "a number too long to spell"
     return text if len(text) <= 60 else text[:59] + "…"
