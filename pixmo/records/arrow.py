@@ -102,17 +102,19 @@ def batch_of(records: Iterable[Record], kind: type[Record]) -> pa.RecordBatch:
     for n, record in enumerate(told):
         if not isinstance(record, kind):
             raise BadRecord(f"record {n} is a {type(record).__name__}, should be {kind.__name__}")
-    schema = labelled(schema_of(kind), Label(kind.KIND))
     try:
-        columns = [
-            _array(s.hint, f.type, [getattr(r, s.name) for r in told])
-            for s, f in zip(shapes(kind), schema, strict=True)
-        ]
-    except (ValueError, OverflowError, pa.ArrowException):  # half a character; more than 64 bits
-        for n, record in enumerate(told):
-            _refused(n, record)
-        raise
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+        columns = _columns(told, kind)
+    except (
+        ValueError,
+        OverflowError,
+        pa.ArrowException,
+    ):  # half a character, more than 64 bits, a whole number for a float
+        columns = _columns([_read_again(n, record) for n, record in enumerate(told)], kind)
+    return pa.RecordBatch.from_arrays(columns, schema=labelled(schema_of(kind), Label(kind.KIND)))
+
+
+def _columns(records: list[Record], kind: type[Part]) -> list[pa.Array]:
+    return [_array(s.hint, arrow_type(s.hint), [getattr(r, s.name) for r in records]) for s in shapes(kind)]
 
 
 def _array(hint: Any, kind: pa.DataType, values: list[Any]) -> pa.Array:  # Any: a type form; values of a field
@@ -134,9 +136,10 @@ def _array(hint: Any, kind: pa.DataType, values: list[Any]) -> pa.Array:  # Any:
     return pa.array(values, kind)
 
 
-def _refused(n: int, record: Record) -> None:
+def _read_again(n: int, record: Record) -> Record:
+    """The record with values of its fields' own types. Raises BadRecord naming the one that has no such value."""
     try:
-        type(record).from_dict(record.to_dict())
+        return type(record).from_dict(record.to_dict())
     except BadRecord as error:
         raise BadRecord(f"record {n}: {error}") from None
 

@@ -145,10 +145,10 @@ def _items(hint: Any) -> tuple[Any, bool] | None:  # Any: type forms
 
 
 def _part(kind: type[Part], told: Any, where: Where) -> Part:  # Any: plain values of unknown origin
-    names = [s.name for s in shapes(kind)]
+    names = {s.name: s for s in shapes(kind)}
     if not isinstance(told, Mapping):
         raise BadRecord(f"{_path(where)} is {_short(told)}, should be an object with {', '.join(names)}")
-    if not told.keys() <= set(names):
+    if not told.keys() <= names.keys():
         unknown = min(str(name) for name in told if name not in names)
         raise BadRecord(f"{_path(where)} has no field {_short(unknown)}; it has {', '.join(names)}")
     values = {}

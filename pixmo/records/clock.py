@@ -33,6 +33,10 @@ def read_time(text: str) -> Time | None:
     return Time(int(match[1]), int(match[2]), int(match[3]) if match[3] else None, half)
 
 
+def _spelled(*fields: int) -> str:
+    return ":".join(map(short, fields))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock(Record):
     """One rendered watch. Names are as published: `watchface_name` is the watch's body."""
@@ -54,14 +58,14 @@ class Clock(Record):
         """Whether the fields are a time, and the text says the same."""
         for name, value, most in zip(_FIELDS, self._shown(), (23, 59, 59), strict=True):
             if not -1 <= value <= most:
-                yield found("time_out_of_range", name, str(value))
+                yield found("time_out_of_range", name, short(value))
         hour, minute, second = self._shown()
-        if (hour == -1) != (minute == -1) or (hour == -1 and second != -1) or (second != -1 and not self.shows_seconds):
-            yield found("time_half_shown", "hour_visible", f"{hour}:{minute}:{second}")
+        if (hour == -1) != (minute == -1) or (second != -1) != (hour != -1 and self.shows_seconds):
+            yield found("time_half_shown", "hour_visible", _spelled(hour, minute, second))
             return
         told = read_time(self.text)
         if (told is None) != (hour == -1) or (told is not None and not self._is(told)):
-            yield found("time_text_differs", "text", f"{short(self.text)}, but {hour}:{minute}:{second}")
+            yield found("time_text_differs", "text", f"{short(self.text)}, but {_spelled(hour, minute, second)}")
 
     def _shown(self) -> tuple[int, int, int]:
         return self.hour_visible, self.minute_visible, self.second_visible

@@ -22,6 +22,8 @@ def _of_fields(old: list[pa.Field], new: list[pa.Field], path: str) -> list[str]
             told.append(f"{path}{field.name} is gone")
         else:
             told += _of_types(field.type, now[field.name].type, path + field.name)
+            if field.nullable and not now[field.name].nullable:
+                told.append(f"{path}{field.name} may no longer be null")
     told += [f"{path}{f.name} is new and may not be null" for f in new if f.name not in before and not f.nullable]
     return told
 

@@ -50,8 +50,9 @@ class Judgement(Record):
         """Which picture, the caption, and statements that can be told apart."""
         yield from of_picture(self.image_url, self.image_sha256)
         yield from of_text(self.caption, "caption")
-        ids = [s.statement_id for s in self.statements]
+        seen: set[str] = set()
         for i, one in enumerate(self.statements):
             yield from of_text(one.text, f"statements[{i}].text")
-            if one.statement_id in ids[:i]:
+            if one.statement_id in seen:
                 yield found("statement_doubled", f"statements[{i}].statement_id", short(one.statement_id))
+            seen.add(one.statement_id)

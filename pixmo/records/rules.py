@@ -20,7 +20,9 @@ class Rule(NamedTuple):
 RULES: dict[str, Rule] = {
     "not_a_record": Rule("a value the record needs is missing or of another type", ERROR),
     "bad_url": Rule(
-        "the URL is not absolute http(s), is longer than 8,192 characters, or holds a name and password", ERROR, "V1"
+        "the URL is not absolute http(s), is longer than 8,192 characters, or holds control characters or a name and password",
+        ERROR,
+        "V1",
     ),
     "bad_sha256": Rule("the digest is not 64 lower-case hexadecimal digits", ERROR, "V2"),
     "url_of_two_digests": Rule("one URL stands with different digests", ERROR, "V3"),
@@ -62,7 +64,7 @@ RULES: dict[str, Rule] = {
     "masks_differ": Rule("there are not as many masks as points", WARNING, "V11"),
     "point_not_in_mask": Rule("a point is not in its mask", ERROR, "V11"),
     "time_out_of_range": Rule("an hour, minute or second there is not", ERROR, "V12"),
-    "time_half_shown": Rule("the visible fields are -1 in a way no clock is", ERROR, "V12"),
+    "time_half_shown": Rule("a field is -1 though it is shown, or is not though it is hidden", ERROR, "V12"),
     "time_text_differs": Rule("the text is not the time of the fields", ERROR, "V12"),
     "questions_empty": Rule("there are no questions", ERROR, "V13"),
     "timestamp_not_half": Rule("a moment is not a multiple of half a second", ERROR, "V14"),

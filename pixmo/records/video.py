@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
 from pixmo.records.base import Finding, Record, about
-from pixmo.records.checks import Frame, of_count, of_label, of_points, of_refusal, of_span, short
+from pixmo.records.checks import Frame, is_finite, of_count, of_label, of_points, of_refusal, of_span, short
 from pixmo.records.places import Point, Unit
 from pixmo.records.rules import found
 
@@ -50,8 +49,8 @@ class VideoPoints(Record):
     def _moments(self) -> Iterator[Finding]:
         times = self.two_fps_timestamps
         for i, time in enumerate(times):
-            if not math.isfinite(time):
-                yield found("not_finite", f"two_fps_timestamps[{i}]", str(time))
+            if not is_finite(time):
+                yield found("not_finite", f"two_fps_timestamps[{i}]", short(time))
             elif time < 0 or (time * 2) % 1:
                 yield found("timestamp_not_half", f"two_fps_timestamps[{i}]", f"{time} s")
         if any(not earlier < later for earlier, later in pairwise(times)):
