@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pixmo.records.base import Finding
+from pixmo.records.row_keys import row_keys, value_keys
 from pixmo.records.rules import found
 
 if TYPE_CHECKING:
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    Keys = NDArray[np.int64]
+    from pixmo.records.row_keys import Keys
+
+    Rows = NDArray[np.intp]
 
 LEFTOVER = re.compile(r"__index_level_\d+__")
 _NOT_OF_THE_ROW = frozenset({"row_id", "config", "split"})  # the same row in two configs is the same row
+_COMPARED = {"url": ("image_url",), "sha256": ("image_sha256",), "label": ("image_url", "label")}
 
 
 class Across:
@@ -29,18 +33,17 @@ class Across:
     def __init__(self) -> None:
         self._rows = 0
         self._columns: set[str] = set()
-        self._parts: dict[str, list[Keys]] = {"row": [], "url": [], "sha256": [], "label": []}
+        self._parts: dict[str, list[Keys]] = {part: [] for part in ("row", *_COMPARED)}
 
     def add(self, batch: pa.RecordBatch) -> None:
         """The next rows."""
-        self._rows += batch.num_rows
-        self._columns |= set(batch.schema.names)
         names = batch.schema.names
-        own = [n for n in names if n not in _NOT_OF_THE_ROW and not LEFTOVER.fullmatch(n)]
-        self._parts["row"].append(_keys(batch, own))
-        for key, columns in (("url", ["image_url"]), ("sha256", ["image_sha256"]), ("label", ["image_url", "label"])):
-            is_there = set(columns) <= set(names)
-            self._parts[key].append(_keys(batch, columns, True) if is_there else _nothing(batch))
+        self._rows += batch.num_rows
+        self._columns |= set(names)
+        keys = {n: value_keys(batch.column(n)) for n in sorted(names) if _is_of_the_row(n)}
+        self._parts["row"].append(_never_0(row_keys(list(keys.values()), batch.num_rows)))
+        for part, of in _COMPARED.items():
+            self._parts[part].append(_where_all_are(batch, of, keys))
 
     def findings(self) -> Iterator[tuple[int, Finding]]:
         """(row, finding), rule by rule. The first of several equal rows is not told of; of a URL with two digests, all but the first digest's."""
@@ -61,57 +64,57 @@ class Across:
             yield at, found("digest_of_two_urls", "image_url", f"row {first} has another for this digest")
 
 
-def _keys(batch: pa.RecordBatch, names: list[str], all_there: bool = False) -> Keys:
-    """64 bits of some columns of each row; 0 where `all_there` and one is null."""
+def _is_of_the_row(name: str) -> bool:
+    return name not in _NOT_OF_THE_ROW and not LEFTOVER.fullmatch(name)
+
+
+def _where_all_are(batch: pa.RecordBatch, names: tuple[str, ...], keys: dict[str, Keys]) -> Keys:
+    """Keys of some columns together; 0, which is no key, where one is null or not there at all."""
     import numpy as np
 
-    columns = [_values(batch.column(n)) for n in names]
-    rows = zip(*columns, strict=True) if columns else iter([()] * batch.num_rows)
-    keys = (0 if all_there and None in row else hash(row) or 1 for row in rows)
-    return np.fromiter(keys, np.int64, batch.num_rows)
+    if not set(names) <= keys.keys():
+        return np.zeros(batch.num_rows, np.uint64)
+    found = _never_0(row_keys([keys[n] for n in names], batch.num_rows))
+    for name in names:
+        found[batch.column(name).is_null().to_numpy(zero_copy_only=False)] = np.uint64(0)
+    return found
 
 
-def _values(column: pa.Array) -> list[object]:
-    """Values that hash alike where they are alike; nested ones by their spelling."""
-    import pyarrow as pa
-
-    if pa.types.is_string(column.type):
-        column = column.cast(pa.binary())  # what is called text may be none, and then cannot be decoded
-    try:
-        values = column.to_pylist()
-    except UnicodeDecodeError:  # inside a list: such rows are like no other
-        return [None if is_null else object() for is_null in column.is_null().to_pylist()]
-    return [None if v is None else repr(v) for v in values] if pa.types.is_nested(column.type) else list(values)
-
-
-def _nothing(batch: pa.RecordBatch) -> Keys:
+def _never_0(keys: Keys) -> Keys:
     import numpy as np
 
-    return np.zeros(batch.num_rows, np.int64)
+    return np.maximum(keys, np.uint64(1))
 
 
 def _repeats(keys: Keys, but: Keys | None = None) -> Iterator[tuple[int, int]]:
     """(row, the first row of the same key), except where both have the same key of `but` too; 0 is no key."""
-    for at, first in _with_first(keys):
-        if but is None or but[at] != but[first]:
-            yield at, first
+    at, first = _with_first(keys)
+    if but is not None:
+        other = but[at] != but[first]
+        at, first = at[other], first[other]
+    yield from zip(at.tolist(), first.tolist(), strict=True)
 
 
 def _contradictions(keys: Keys, others: Keys) -> Iterator[tuple[int, int]]:
     """(row, the first row of the same key) where the two have different keys in `others`."""
-    for at, first in _with_first(keys):
-        if others[at] and others[first] and others[at] != others[first]:
-            yield at, first
+    import numpy as np
+
+    known = np.flatnonzero((keys != 0) & (others != 0))  # a row that does not say contradicts nobody, the first neither
+    at, first = _with_first(keys[known])
+    at, first = known[at], known[first]
+    differ = others[at] != others[first]
+    yield from zip(at[differ].tolist(), first[differ].tolist(), strict=True)
 
 
-def _with_first(keys: Keys) -> Iterator[tuple[int, int]]:
-    """Rows whose key stood before, in their order, each with the first row that has it."""
+def _with_first(keys: Keys) -> tuple[Rows, Rows]:
+    """Rows whose key stood before, in their order, and the first row that has it."""
     import numpy as np
 
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
-    begins = np.append(True, ordered[1:] != ordered[:-1])
+    begins = np.append(True, ordered[1:] != ordered[:-1])[: len(keys)]
     first = order[np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))]
     again = ~begins & (ordered != 0)
-    by_row = np.argsort(order[again], kind="stable")
-    yield from zip(order[again][by_row].tolist(), first[again][by_row].tolist(), strict=True)
+    at, first = order[again], first[again]
+    by_row = np.argsort(at, kind="stable")
+    return at[by_row], first[by_row]
