@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -89,6 +90,13 @@ def test_numbers_and_lists_laid_out_otherwise_are_the_same(one, other):
 def test_different_values_have_different_keys(values):
     """Order, length, nesting and nulls count."""
     assert len(set(keys(pa.array(values)))) == len(values)
+
+
+def test_a_number_has_one_key_however_its_bits_are():
+    """Zero with either sign; NaN of any bits, as other tools write it."""
+    bits = np.array([0x7FF8000000000000, 0x7FF8000000000001, 0xFFF8000000000000], np.uint64)
+    assert len(set(keys(pa.array(bits.view(np.float64))))) == 1
+    assert len(set(keys(pa.array([0.0, -0.0])))) == 1
 
 
 def test_types_that_records_do_not_have_are_compared_by_their_spelling():
