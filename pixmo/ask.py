@@ -15,7 +15,16 @@ Q_contra = TypeVar("Q_contra", contravariant=True)
 A_co = TypeVar("A_co", covariant=True)
 
 
-class Outcome(StrEnum):
+class AnyOutcome(StrEnum):
+    """How a question ended; each kind of engine has its own members."""
+
+    @property
+    def worth_retrying(self) -> bool:
+        """Whether asking again later may give another answer."""
+        return is_worth_retrying(self)
+
+
+class Outcome(AnyOutcome):
     """How a row's picture was obtained, or why it was not. Members are part of the published data: never renamed."""
 
     OK = "ok"
@@ -58,10 +67,42 @@ class Outcome(StrEnum):
     # ours
     STORE_FAILED = "store_failed"  # the bytes could not be kept
 
-    @property
-    def worth_retrying(self) -> bool:
-        """Whether asking again later may give another answer."""
-        return self in _WORTH_RETRYING
+
+class SpeechOutcome(AnyOutcome):
+    """How listening to a recording ended, or hearing words in it. Part of the published data: never renamed."""
+
+    OK = "ok"
+    MISSING = "missing"  # the list names a file that is not there
+    EMPTY = "empty"  # no bytes
+    TOO_LARGE = "too_large"  # more bytes than are read
+    NOT_AUDIO = "not_audio"  # HTML, a picture, text …; `detail` says what it looks like
+    BROKEN_AUDIO = "broken_audio"  # an audio format that does not decode
+    TOO_LONG = "too_long"  # over the longest duration taken: not decoded further
+    CRASHED = "crashed"  # decoding or hearing killed its worker
+    HUNG = "hung"  # decoding or hearing did not end in time
+    FORGOTTEN = "forgotten"  # taken down with `pixmo forget`
+    # what an endpoint said
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    TIMEOUT = "timeout"
+    CONNECT = "connect"
+    SERVER_ERROR = "server_error"
+    CLIENT_ERROR = "client_error"
+
+
+class ChatOutcome(AnyOutcome):
+    """How a question to a language model ended. Part of the published data: never renamed."""
+
+    OK = "ok"
+    REFUSED = "refused"  # the model declined, or a content filter did
+    UNPARSABLE = "unparsable"  # the answer was not of the asked shape, also after one repair
+    CUT = "cut"  # the answer reached max_tokens
+    FORBIDDEN = "forbidden"  # 401, 403: the key
+    CLIENT_ERROR = "client_error"  # any other 4xx: the request as such, e.g. longer than the model's context
+    THROTTLED = "throttled"  # 429, still so after all tries
+    TIMEOUT = "timeout"
+    CONNECT = "connect"  # refused, unreachable, broken
+    SERVER_ERROR = "server_error"  # 5xx, or something that is no completion at all
 
 
 def is_worth_retrying(outcome: str) -> bool:
@@ -81,6 +122,9 @@ _WORTH_RETRYING = frozenset(
         Outcome.THROTTLED,
         Outcome.SERVER_ERROR,
         Outcome.STORE_FAILED,
+        SpeechOutcome.CRASHED,
+        SpeechOutcome.HUNG,
+        ChatOutcome.UNPARSABLE,
     }
 )
 
@@ -89,7 +133,7 @@ _WORTH_RETRYING = frozenset(
 class Answer(Generic[A_co]):
     """What came back: an outcome, a value where there is one, and facts for people and policies."""
 
-    outcome: Outcome
+    outcome: AnyOutcome
     value: A_co | None = None
     detail: str = ""
     facts: Mapping[str, Any] | None = None  # Any: plain JSON values, as journalled

@@ -232,16 +232,19 @@ def fingerprint(stage: AnyStage) -> Digest:
 
 
 def arrow_type(hint: Any) -> pa.DataType:  # Any: a type form
-    """The Arrow type of an annotation: str, int, float, bool, bytes, Outcome, tuple[T, ...] or list[T]."""
+    """The Arrow type of an annotation: str, int, float, bool, bytes, Outcome, a NamedTuple (a struct), tuple[T, ...] or list[T]."""
     import pyarrow as pa
 
     from pixmo.ask import Outcome
 
+    hint, _ = _strip_optional(hint)
     plain = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), bytes: pa.binary()}
     if hint in plain:
         return plain[hint]
     if isinstance(hint, type) and issubclass(hint, (Outcome, str)):
         return pa.string()
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        return pa.struct([(name, arrow_type(inner)) for name, inner in typing.get_type_hints(hint).items()])
     if typing.get_origin(hint) in (list, tuple):
         return pa.list_(arrow_type(typing.get_args(hint)[0]))
     raise TypeError(f"no Arrow type for {hint!r}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, assert_type
 
 import pixmo
-from pixmo.ask import Answer, Engine, Outcome
+from pixmo.ask import Answer, AnyOutcome, Engine
 from pixmo.dataset.rows import Rows
 from pixmo.errors import PixmoError, UnknownName, nearest
 from pixmo.ids import Digest, canonical_json, digest, digest_of, is_digest, short
@@ -29,7 +29,7 @@ def digests(data: bytes) -> None:
 
 def answers(answer: Answer[bytes]) -> None:
     """An answer says how it ended, and has a value where there is one."""
-    assert_type(answer.outcome, Outcome)
+    assert_type(answer.outcome, AnyOutcome)
     assert_type(answer.value, bytes | None)
     assert_type(answer.detail, str)
     assert_type(answer.cost, float)

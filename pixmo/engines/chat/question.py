@@ -1,0 +1,23 @@
+"""A question to a language model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Message(NamedTuple):
+    """`role` is system, user or assistant."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatQuestion:
+    """Messages to complete. With `schema`, the text of a JSON Schema object, the answer is to be JSON of that shape."""
+
+    messages: tuple[Message, ...]
+    schema: str = ""
+    schema_name: str = "answer"
+    prompt: str = ""  # name@digest of the prompt file the messages were made with: told in the answer, no part of the key
