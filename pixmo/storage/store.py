@@ -70,15 +70,21 @@ class Store:
         buried = sha in self.tombstones
         outcome = Outcome.FORGOTTEN if buried else Outcome.OK
         line: Line = {"key": key, "round": rnd, "outcome": str(outcome), "detail": origin}
-        packs, journal = self._files()
+        packs, _ = self._files()
         if not buried:
             where = packs.put(data, bytes.fromhex(sha))
             line |= {"sha256": sha, "pack": where.pack, "offset": where.offset, "size": where.length}
             self.packs.note(sha, where)
-        offset = journal.size
-        journal.write(encode(line))
-        self.journal.note(line, journal.path, offset)
+        self.record(line)
         return line
+
+    def record(self, line: Line) -> None:
+        """Journals an answer; a killed process does not lose it, and `sync` makes it survive a power cut."""
+        with self._lock:
+            journal = self._files()[1]
+            offset = journal.size
+            journal.write(encode(line))
+            self.journal.note(line, journal.path, offset)
 
     @property
     def tombstones(self) -> frozenset[str]:
@@ -104,7 +110,11 @@ class Store:
 
     def sync(self) -> None:
         """Before a file names bytes or answers: makes them survive a power cut. From any thread."""
+        covered = self._own[1].size if self._own else 0
         self.packs.sync()
+        if self._own:
+            with self._lock:
+                self._own[1].sync(covered)
         if self._journal is not None:
             self._journal.sync()
 
