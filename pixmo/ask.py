@@ -110,6 +110,11 @@ def is_worth_retrying(outcome: str) -> bool:
     return outcome in _WORTH_RETRYING
 
 
+def outcome_names() -> set[str]:
+    """The outcomes of all kinds of questions."""
+    return {str(o) for kind in (Outcome, SpeechOutcome, ChatOutcome) for o in kind}
+
+
 _WORTH_RETRYING = frozenset(
     {
         Outcome.DNS,

@@ -74,7 +74,7 @@ class Picture:
 class World(Protocol):
     """What a WorldStage may reach. Tests build one from `pixmo.engines.fake` and a temporary folder."""
 
-    async def ask(self, engine: str, questions: Sequence[str]) -> list[Answer[Any]]:
+    async def ask(self, engine: str, questions: Sequence[Any]) -> list[Answer[Any]]:  # Any: each engine has its own
         """One answer per question, in order; equal questions are asked once, answered ones not again."""
 
 

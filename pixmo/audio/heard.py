@@ -12,6 +12,13 @@ class Span(NamedTuple):
     end_s: float
 
 
+class Hear(NamedTuple):
+    """A question: what is said in a recording, named by the sha256 of its file, in these stretches of it."""
+
+    recording_sha256: str
+    spans: tuple[Span, ...]
+
+
 class Word(NamedTuple):
     """One word; `probability` is 0 to 1, None where the engine does not say."""
 

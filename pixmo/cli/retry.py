@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from pixmo.ask import Outcome
+from pixmo.ask import outcome_names as known_outcomes
 from pixmo.cli.arguments import json_option, out_argument
 from pixmo.cli.effort import effort_of, effort_options
 from pixmo.cli.printing import finished
@@ -33,6 +33,6 @@ def outcome_names(given: tuple[str, ...]) -> tuple[str, ...]:
     """Outcomes, given one by one or with commas; raises UnknownName with the nearest."""
     names = tuple(name.strip() for text in given for name in text.split(",") if name.strip())
     for name in names:
-        if name not in set(Outcome):
-            raise UnknownName("outcome", name, (str(o) for o in Outcome))
+        if name not in known_outcomes():
+            raise UnknownName("outcome", name, known_outcomes())
     return names

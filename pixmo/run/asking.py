@@ -72,7 +72,9 @@ class Journalled(Generic[Q]):
                 await asyncio.sleep(0)
         waited = {line for line in lines if isinstance(line, asyncio.Future)}
         if waited:
-            done, pending = await asyncio.wait(waited, return_when=asyncio.FIRST_EXCEPTION)  # a caller that leaves cancels none
+            done, pending = await asyncio.wait(
+                waited, return_when=asyncio.FIRST_EXCEPTION
+            )  # a caller that leaves cancels none
             if pending:
                 raise next(error for f in done if (error := f.exception()) is not None)
         return [self._answer(line.result() if isinstance(line, asyncio.Future) else line) for line in lines]

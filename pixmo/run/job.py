@@ -14,6 +14,7 @@ from pixmo.ask import is_worth_retrying
 from pixmo.errors import BadFolder, BadSetting
 from pixmo.ids import as_read_back
 from pixmo.records.arrow import label_of
+from pixmo.run.askers import Askers
 from pixmo.run.decoders import Decoders
 from pixmo.run.folder import Folder, working_on
 from pixmo.run.indexes import with_kept_indexes
@@ -56,6 +57,7 @@ class Effort:
 
 
 DEFAULT = Effort()
+OF_RECORDINGS = ("pictures_in", "image_column", "audio_column")
 
 
 @dataclass
@@ -146,9 +148,28 @@ def open_input(
         raise BadSetting(f"recipe {recipe.name!r} has no input; give a SOURCE or set `input`")
     if recipe.source.get("pictures"):
         return open_folder(Path(str(recipe.input)))
-    told = {k: v for k, v in recipe.source.items() if k != "pictures"}
+    told = {k: v for k, v in recipe.source.items() if k not in ("pictures", "recordings", *OF_RECORDINGS)}
+    if recipe.source.get("recordings"):
+        return open_recordings(recipe, told)
     columns = {"url_column": recipe.url_column, "sha256_column": recipe.sha256_column}
     return open_with(recipe.input, told | columns | {"scratch": scratch})
+
+
+def open_recordings(recipe: Recipe, told: dict[str, Any]) -> Any:  # Any: settings of the input; as above
+    """Recordings of pictures; or rows that have transcripts already, whose own caption is kept as `given_caption`."""
+    from pixmo.sources.open import open_with
+    from pixmo.sources.spoken import Retold, open_spoken
+
+    if not isinstance(recipe.input, str):
+        raise BadSetting("recordings come from one folder or one manifest; give them one by one")
+    of = {k: recipe.source.get(k) for k in OF_RECORDINGS}
+    found = open_spoken(recipe.input, of["pictures_in"], of["image_column"], of["audio_column"])
+    if found is not None:
+        return found
+    source, columns = open_with(
+        recipe.input, told | {"url_column": recipe.url_column, "sha256_column": recipe.sha256_column}
+    )
+    return Retold(source), columns
 
 
 def release_memory() -> None:
@@ -183,16 +204,17 @@ class _Work:
         enough = self._download.enough if self._download else (lambda line: True)
         world = LocalWorld(self._store, enough, self._start_owners, self._reuse)
         decoders = self._decoders = Decoders(self._effort.processes, self._effort.decode_timeout_s)
+        askers = Askers(self._store, world, self._effort.processes)
         pictures = PictureStages(self._store, decoders, world, side_files)
-        machinery = Machinery(side_files, world, pictures, self._progress.on_shard)
+        machinery = Machinery(side_files, world, pictures, askers.of, self._progress.on_shard)
         runner = Runner(self._recipe, self._shards, machinery)
-        watch = asyncio.create_task(self._progress.watch(world, pictures, self._plan.rows))
+        watch = asyncio.create_task(self._progress.watch(world, pictures, askers, self._plan.rows))
         try:
             await unwrapped(runner.run())
         finally:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
-            await asyncio.gather(world.close(), decoders.close())
+            await asyncio.gather(world.close(), askers.close(), decoders.close())
         return world
 
     def _start_owners(self, world: LocalWorld) -> Owners:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
-from pixmo.ask import Outcome, is_worth_retrying
+from pixmo.ask import Outcome, is_worth_retrying, outcome_names
 from pixmo.errors import BadSetting, UnknownName
 from pixmo.ids import digest, is_digest
 from pixmo.run.folder import Folder, working_on
@@ -20,7 +20,7 @@ from pixmo.run.job import DEFAULT, Effort, Summary, run_recipe
 from pixmo.run.plan import STAGE as ROWS
 from pixmo.run.plan import Plan
 from pixmo.run.recipe import Recipe
-from pixmo.run.runner import Works, shards_of
+from pixmo.run.runner import Works, asked_by, shards_of
 from pixmo.run.shard import Shard
 from pixmo.run.world import http_key
 from pixmo.storage.manifest import NAME as MANIFEST
@@ -109,13 +109,14 @@ def status(out: Path) -> Status:
 
 def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = DEFAULT) -> Summary:
     """Asks again what ended so (default: all that may pass); everything else stays as it is."""
-    wanted = frozenset(outcomes or [o for o in Outcome if o.worth_retrying])
+    wanted = frozenset(outcomes or filter(is_worth_retrying, outcome_names()))
     for name in wanted:
-        if name not in set(Outcome):
-            raise UnknownName("outcome", name, [str(o) for o in Outcome])
+        if name not in outcome_names():
+            raise UnknownName("outcome", name, outcome_names())
 
     def open_questions(folder: Folder, store: Store, plan: Plan) -> None:
-        keys = {http_key(u): None for u in _urls_with(folder, store, wanted)}
+        keys: dict[str, None] = {http_key(u): None for u in _urls_with(folder, store, wanted)}
+        keys |= dict.fromkeys(_asked_with(folder, store, wanted))
         questions = []
         for key in keys:
             line = store.journal.get(key)
@@ -124,7 +125,7 @@ def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = DEFAULT)
         store.journal.open_again(questions, "retry")
 
     recipe = replace(Folder(out).recipe(), input=None)
-    if recipe.find("download") is None:
+    if recipe.find("download") is None and not any(hasattr(s.stage, "asks") for s in recipe.steps):
         raise BadSetting(f"{out}: its pictures were not downloaded, there is nothing to ask again")
     return run_recipe(recipe, out, effort, before=open_questions)
 
@@ -167,10 +168,12 @@ def clean(out: Path, packs: bool = False, dry_run: bool = False) -> Cleaned:
     return Cleaned(len(files), size)
 
 
-def forget(out: Path, what: Sequence[str], effort: Effort = DEFAULT) -> Forgotten:
-    """Takes URLs or pictures (by sha256) down: from store, data and manifest, with tombstones against their return.
+def forget(out: Path, what: Sequence[str], effort: Effort = DEFAULT, annotators: Sequence[str] = ()) -> Forgotten:
+    """Takes URLs, pictures or recordings (by sha256) down: from store, data and manifest, with tombstones against their return.
 
-    A URL takes its picture with it, wherever else that picture stands; a picture takes its URLs.
+    A URL takes its picture with it, wherever else that picture stands; a picture takes its URLs. A recording takes all that
+    was heard in it and the captions that rest on it; these are written anew from what others said. `annotators` stand for all
+    their recordings.
     """
     Folder(out).must_exist()
     urls = {w for w in what if not is_digest(w.lower())}
@@ -181,6 +184,7 @@ def forget(out: Path, what: Sequence[str], effort: Effort = DEFAULT) -> Forgotte
     recipe = replace(Folder(out).recipe(), input=None)
     with working_on(out, effort.store) as (folder, store):
         plan = folder.plan()
+        shas |= _said_by(plan, folder, frozenset(annotators))
         shas |= {line["sha256"] for url in urls if (line := store.journal.get(http_key(url))) and "sha256" in line}
         rows = _bury(plan, folder.side_files(), store, urls, shas)
         pictures = store.packs.drop(shas)
@@ -257,6 +261,23 @@ def _urls_with(folder: Folder, store: Store, outcomes: frozenset[str]) -> Iterat
         for url, fetched, verdict in zip(facts["url"], facts["fetch_outcome"], verdicts, strict=True):
             if url and (verdict in outcomes or fetched in outcomes):
                 yield url
+
+
+def _asked_with(folder: Folder, store: Store, outcomes: frozenset[str]) -> Iterator[str]:
+    """The questions to engines other than http that ended so."""
+    recipe, side_files = folder.recipe(), folder.side_files()
+    asking = [step for step in recipe.steps if hasattr(step.stage, "asks")]
+    if not asking:
+        return
+    shards = shards_of(folder.plan(), side_files)
+    Works(side_files, store).attach_finished(recipe, shards)
+    for shard in shards:
+        for step in asking:
+            if all(shard.source_of(f.name) for f in step.stage.needs if f.name not in step.stage.optional):
+                for key in asked_by(shard, step):
+                    line = store.journal.get(key)
+                    if line is not None and line.get("outcome") in outcomes:
+                        yield key
 
 
 def _host(url: str | None) -> str:
@@ -346,7 +367,11 @@ def _bury(plan: Plan, side_files: SideFiles, store: Store, urls: set[str], shas:
         known = {u: line for u in dict.fromkeys(here) if (line := store.journal.get(http_key(u)))}
         with_sha = {u for u, line in known.items() if line.get("sha256") in shas}
         urls |= with_sha
-        hit = sum(u in urls for u in here) + _embedded(shard, shas)
+        hit = (
+            sum(u in urls for u in here)
+            + _embedded(shard, shas, "embedded_sha256")
+            + _embedded(shard, shas, "recording_sha256")
+        )
         if hit:
             rows += hit
             touched.update(read(shard.rows_file, []).column(ROW_ID).to_pylist())
@@ -357,13 +382,29 @@ def _bury(plan: Plan, side_files: SideFiles, store: Store, urls: set[str], shas:
     return rows
 
 
-def _embedded(shard: Shard, shas: set[str]) -> int:
-    if "embedded_sha256" not in shard.columns:
+def _embedded(shard: Shard, shas: set[str], name: str) -> int:
+    if name not in shard.columns:
         return 0
-    return sum(s in shas for s in _flat(read(shard.rows_file, ["embedded_sha256"]).column("embedded_sha256")))
+    return sum(s in shas for s in _flat(read(shard.rows_file, [name]).column(name)))
+
+
+def _said_by(plan: Plan, folder: Folder, annotators: frozenset[str]) -> set[str]:
+    """The recordings of some annotators. Raises UnknownName for one who recorded nothing."""
+    names = ["recording_sha256", "recording_annotator"]
+    found: dict[str, set[str]] = {}
+    for shard in shards_of(plan, folder.side_files()) if annotators else ():
+        if set(names) <= set(shard.columns):
+            table = read(shard.rows_file, names)
+            for sha, who in zip(*(_flat(table.column(n)) for n in names), strict=True):
+                found.setdefault(who, set()).update([sha] if sha else [])
+    for name in annotators - found.keys():
+        raise UnknownName("annotator", name, [n for n in found if n], str(folder.out))
+    return {sha for name in annotators for sha in found[name]}
 
 
 def _forgotten(line: dict[str, Any], keys: set[str], shas: set[str]) -> dict[str, Any] | None:  # Any: JSON
+    if line.get("recording") in shas or not shas.isdisjoint(line.get("about", ())):
+        return None  # what was heard in a recording, or written of it
     if line["key"] in keys or line.get("sha256") in shas:
         return {"key": line["key"], "round": line["round"], "outcome": str(Outcome.FORGOTTEN)}
     return line

@@ -103,6 +103,7 @@ class Roles(NamedTuple):
     sha256: str | None
     embedded: bool
     embedded_many: bool = False  # a list of pictures per row
+    recordings: bool = False  # a list of recordings per row
 
 
 @dataclass(frozen=True)
@@ -193,10 +194,11 @@ def build_plan(
     renamed, roles = _roles(columns, names, own_splits)
     if columns.picture is not None:
         roles = roles._replace(embedded_many=not pa.types.is_struct(source.schema().field(columns.picture).type))
+    roles = roles._replace(recordings=columns.recordings is not None)
     side_files.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tmp-plan-", dir=side_files.folder) as scratch:
         first = _FirstPass(Path(scratch), roles, bool(splits), progress)
-        first.read(_prepared(b, renamed, columns.picture, store) for b in source.batches())
+        first.read(_prepared(b, renamed, columns, store) for b in source.batches())
         if not first.rows:
             raise BadSource(f"{source.name}: has no rows")
         of_row = first.assigned(splits)
@@ -299,18 +301,22 @@ def rows_file(plan_shard: PlannedShard, side_files: SideFiles) -> SideFile:
 def _roles(columns: Columns, names: list[str], own_splits: tuple[str, ...]) -> tuple[dict[str, str], Roles]:
     """How source columns are named in the rows' files, and which of them matter."""
     keep = {SPLIT} if own_splits else set()
-    renamed = {n: SOURCE_PREFIX + n if n in RESERVED - keep else n for n in names if n != columns.picture}
+    bytes_of = (columns.picture, columns.recordings)
+    renamed = {n: SOURCE_PREFIX + n if n in RESERVED - keep else n for n in names if n not in bytes_of}
     here = {None: None} | renamed
     return renamed, Roles(here[columns.url], here[columns.urls], here[columns.sha256], columns.picture is not None)
 
 
-def _prepared(batch: pa.RecordBatch, renamed: dict[str, str], picture: str | None, store: Store) -> pa.RecordBatch:
-    """The batch with its columns under their names here; embedded pictures moved into the store."""
+def _prepared(batch: pa.RecordBatch, renamed: dict[str, str], columns: Columns, store: Store) -> pa.RecordBatch:
+    """The batch with its columns under their names here; embedded pictures and recordings moved into the store."""
     arrays = [batch.column(name) for name in renamed]
     names = list(renamed.values())
-    if picture is not None:
-        arrays += _unpacked(batch.column(picture), store)
+    if columns.picture is not None:
+        arrays += _unpacked(batch.column(columns.picture), store)
         names += ["embedded_sha256", "embedded_bytes", "embedded_path"]
+    if columns.recordings is not None:
+        arrays += _unpacked(batch.column(columns.recordings), store)
+        names += ["recording_sha256", "recording_bytes", "recording_file"]
     return pa.RecordBatch.from_arrays(arrays, names=names)
 
 

@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
+    from pixmo.run.askers import Askers
     from pixmo.run.pictures import PictureStages
     from pixmo.run.recipe import Step
     from pixmo.run.shard import Shard
@@ -28,7 +29,7 @@ class Progress:
         self._started = monotonic()
         self._bar: Any = None  # Any: a tqdm bar
         self._last_line = monotonic()
-        self._shards_done = 0
+        self._done: Counter[str] = Counter()
         self.samples: list[tuple[float, int]] = []
 
     def __enter__(self) -> Progress:
@@ -50,23 +51,24 @@ class Progress:
     def on_shard(self, step: Step, shard: Shard) -> None:
         """A step of a shard is finished."""
         if step.kind == "world":
-            self._shards_done += shard.planned.rows
+            self._done[step.use] += shard.planned.rows
 
     def files(self, done: int, total: int) -> None:
         """While files are written."""
         self._show("write", done, total, {}, unit="file")
 
-    async def watch(self, world: LocalWorld, pictures: PictureStages, rows: int) -> None:
+    async def watch(self, world: LocalWorld, pictures: PictureStages, askers: Askers, rows: int) -> None:
         """Looks at the run twice a second until cancelled."""
         while True:
-            done = min(rows, max(self._shards_done, world.filled))
+            done = min(rows, max(min(self._done.values(), default=0), world.filled))
             self.samples.append((monotonic() - self._started, done))
             if len(self.samples) > 2000:
                 del self.samples[1::2]
             shown: dict[str, Any] = dict(Counter(world.counts).most_common(6))
+            shown |= {name: engine.answered for name, engine in askers.engines.items()}
             if pictures.decoded:
                 shown["decoded"] = pictures.decoded
-            self._show("fetch", done, rows, shown)
+            self._show("fetch" if world.filled else "work", done, rows, shown)
             await asyncio.sleep(0.5)
 
     def _show(self, what: str, done: int, total: int | None, counts: dict[str, Any], unit: str = "row") -> None:

@@ -22,6 +22,7 @@ from pixmo.errors import BadFolder
 from pixmo.ids import Digest, as_read_back, digest
 from pixmo.run.describing import REPORT, publish_card, publish_report
 from pixmo.run.folder import Folder
+from pixmo.run.left_out import publish_audio, publish_left_out
 from pixmo.run.plan import Plan
 from pixmo.run.progress import Progress
 from pixmo.run.recipe import Recipe
@@ -79,14 +80,22 @@ class Publisher:
             raise
         records = [self._need(r) for r in ranges]
         files = [ManifestFile(**f) for r in records for f in r.files]
+        files += self._beside()
         files += self._remove_stale(ranges, files)
         counts, left = Counter[str](), Counter[str]()
+        more: dict[str, Counter[str]] = {}
         for record in records:
             counts.update(record.outcomes)
             left.update(record.left)
+            for name, found in record.more.items():
+                more.setdefault(name, Counter()).update(found)
         written = sum(r.written for r in records)
         published = Published(
-            written, {"outcome": dict(sorted(counts.items()))}, dict(left), self._files_written, Manifest((), 0, 0)
+            written,
+            {"outcome": dict(sorted(counts.items()))} | {n: dict(sorted(c.items())) for n, c in more.items()},
+            dict(left),
+            self._files_written,
+            Manifest((), 0, 0),
         )
         return self._finish(published, files, records, ranges, samples, seconds)
 
@@ -195,6 +204,18 @@ class Publisher:
                 if self._stop:
                     raise KeyboardInterrupt
             return shard.close()
+
+    def _beside(self) -> list[ManifestFile]:
+        """Files beside the shards: recordings that were asked for, and what was left out."""
+        select = self._recipe.select
+        files = (
+            list(publish_audio(self._folder.out, self._selection, self._shards, self._store))
+            if select and select.audio
+            else []
+        )
+        return files + (
+            [publish_left_out(self._folder.out, self._selection, self._shards)] if select and select.apart else []
+        )
 
     # what earlier runs left
 

@@ -174,7 +174,7 @@ def recipe_of(told: dict[str, Any], where: str = "recipe", text: str = "") -> Re
 
 _SOURCE = {
     "config": str, "split": str, "revision": str, "limit": int, "pictures": bool, "record": str, "unit": str, "orientation": str,
-    "fields": tuple[str, ...], "grouped": bool,
+    "fields": tuple[str, ...], "grouped": bool, "recordings": bool, "pictures_in": str, "image_column": str, "audio_column": str,
 }  # fmt: skip
 _HEAD = _SOURCE | {
     "name": str, "input": str | tuple[str, ...], "url_column": str, "sha256_column": str, "splits": tuple[str, ...],

@@ -14,13 +14,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from pixmo.errors import UnknownName
-from pixmo.ids import digest_of
+from pixmo.errors import BadSetting, UnknownName
+from pixmo.ids import Digest, digest_of
+from pixmo.run.askers import question_keys
 from pixmo.run.pictures import PictureStages, adds_schema, needed_by
 from pixmo.run.plan import Plan, rows_file
 from pixmo.run.recipe import Recipe, Step
 from pixmo.run.shard import ROLES, Nesting, Shard, mask_of, scatter, with_ids
 from pixmo.run.world import LocalWorld, http_key
+from pixmo.stage import World
 from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles
 from pixmo.storage.store import Store
 
@@ -34,6 +36,7 @@ class Machinery:
     side_files: SideFiles
     world: LocalWorld
     pictures: PictureStages
+    world_of: Callable[[Step], World]
     on_shard: Callable[[Step, Shard], None] = lambda step, shard: None
 
 
@@ -70,6 +73,11 @@ def check(recipe: Recipe, shards: Sequence[Shard]) -> None:
             if name not in have:
                 raise UnknownName("column", name, have, f"stage {step.use!r}")
         if step.kind != "select":
+            twice = set(adds(step).names) & have
+            if twice:
+                raise BadSetting(
+                    f"stage {step.use!r} adds {min(twice)!r}, which the rows have already; rename that column of the list"
+                )
             have |= set(adds(step).names)
 
 
@@ -132,7 +140,7 @@ class Works:
             "after": [s.fingerprint for s in group[: list(group).index(step)]],
         }  # fmt: skip
         if step.kind == "world":
-            work["rounds"] = self._rounds(shard)
+            work["rounds"] = self._rounds(shard, step)
         return digest_of(work)
 
     def reduce_works(self, shards: Sequence[Shard], step: Step) -> list[str]:
@@ -153,19 +161,27 @@ class Works:
                 shard.nested |= set(step.stage.adds.names)
         return True
 
-    def _rounds(self, shard: Shard) -> dict[str, int]:
+    def _rounds(self, shard: Shard, step: Step) -> dict[str, int]:
         """The questions of the shard that were asked again, and how often."""
         journal = self._store.journal
         if not journal.reopened:
             return {}
-        urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url").combine_chunks()
-        flat = urls.flatten() if pa.types.is_list(urls.type) else urls
         rounds: dict[str, int] = {}
-        for url in flat.to_pylist():
-            if url and (key := http_key(url)) in journal.reopened:
+        for key in asked_by(shard, step):
+            if key in journal.reopened:
                 line = journal.get(key)
                 rounds[key] = int(line["round"]) if line else 0
         return rounds
+
+
+def asked_by(shard: Shard, step: Step) -> Iterator[Digest]:
+    """The names of the questions a step asks over a shard."""
+    if hasattr(step.stage, "asks"):
+        yield from question_keys(step.stage, one_batch(shard.table(step.stage.needs)))
+        return
+    urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url").combine_chunks()
+    flat = urls.flatten() if pa.types.is_list(urls.type) else urls
+    yield from (http_key(url) for url in flat.to_pylist() if url)
 
 
 def reads(step: Step, group: Sequence[Step]) -> list[str]:
@@ -242,7 +258,7 @@ class Runner:
         mask = mask_of(table, step.when) if step.when else None
         part = table if mask is None else table.filter(mask)
         rows = one_batch(part.select(step.stage.needs.names))
-        out = await step.stage(rows, self._m.world) if step.kind == "world" else step.stage(rows)
+        out = await step.stage(rows, self._m.world_of(step)) if step.kind == "world" else step.stage(rows)
         if len(out) != len(rows):
             raise RuntimeError(f"stage {step.use!r} made {len(out)} rows of {len(rows)}; a stage keeps the row count")
         added = pa.Table.from_batches([out])

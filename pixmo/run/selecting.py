@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pixmo.errors import BadFolder
 from pixmo.ids import digest_of
@@ -27,6 +29,14 @@ EXPECTED_PICTURE_BYTES = 250_000  # the mean of PixMo's pictures
 EXPECTED_ROW_BYTES = 2_000
 HIDDEN = frozenset({PICTURE, SPLIT, "embedded_sha256", "embedded_bytes"})
 ONE_IS_ENOUGH = frozenset({"is_leak", "in_other_split"})  # of a row's pictures: such a row teaches what is held out
+COUNTED = (
+    "caption_outcome",
+    "caption_findings",
+    "recording_outcome",
+    "recording_findings",
+    "heard_outcome",
+    "transcript_findings",
+)
 EXTENSIONS = {"JPEG": "jpg", "MPO": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tif"}
 
 
@@ -50,6 +60,9 @@ class Record:
     written: int
     outcomes: dict[str, int] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
+    more: dict[str, dict[str, int]] = field(
+        default_factory=dict
+    )  # by column of COUNTED, how often each value stands in it
 
 
 class Columns(NamedTuple):
@@ -123,6 +136,7 @@ class Selection:
         """The rows of a range that stay, with all published columns, and the counts of those that do not."""
         record = Record(self.made_of(rng), [], 0, 0)
         outcomes, left = Counter[str](), Counter[str]()
+        more: dict[str, Counter[str]] = {}
         kept = []
         select = self._recipe.select
         for shard in self._overlapping(rng):
@@ -133,6 +147,9 @@ class Selection:
             record.rows += table.num_rows
             if "outcome" in table.column_names:
                 outcomes.update(_flat(table.column("outcome")).to_pylist())
+            for name in COUNTED:
+                if name in table.column_names:
+                    more.setdefault(name, Counter()).update(_flat(table.column(name)).drop_null().to_pylist())
             if select is not None:
                 clauses = pa.table(
                     {n: _of_row(n, table.column(n)) for n in select.needs.names} or {"": pa.nulls(table.num_rows)}
@@ -145,8 +162,23 @@ class Selection:
             kept.append(table)
         whole = pa.concat_tables(kept, promote_options="permissive").combine_chunks()
         record.written, record.left = whole.num_rows, dict(left)
+        record.more = {name: dict(sorted(found.items())) for name, found in more.items()}
         record.outcomes = {str(k): v for k, v in sorted(outcomes.items(), key=lambda kv: str(kv[0]))}
         return whole, record
+
+    def left_out(self, shard: Shard) -> tuple[pa.Table, NDArray[np.bool_], list[str]]:
+        """All rows of a shard, which of them are published, and of the others the clause they failed first."""
+        table = self._table(shard)
+        select = self._recipe.select
+        stays = np.ones(table.num_rows, dtype=bool)
+        failed = [""] * table.num_rows
+        for clause in select.where if select else ():
+            column = _of_row(clause.removeprefix("not "), table.column(clause.removeprefix("not ")))
+            holds = column.fill_null(False).to_numpy(zero_copy_only=False).astype(bool) ^ clause.startswith("not ")
+            for row in np.flatnonzero(stays & ~holds):
+                failed[row] = clause
+            stays &= holds
+        return table, stays, failed
 
     def _without_buried(self, table: pa.Table) -> tuple[pa.Table, int]:
         """Leaves out rows whose picture was taken down since, maybe from another folder of a shared store."""
@@ -229,7 +261,9 @@ def _of_row(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _flat(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.list_flatten(column) if pa.types.is_list(column.type) else column
+    while pa.types.is_list(column.type):
+        column = pc.list_flatten(column)
+    return column
 
 
 def apart(name: str, taken: Collection[str]) -> str:

@@ -46,12 +46,13 @@ _LIKE_DIGEST = re.compile(r"\s*[0-9a-f]{64}\s*", re.IGNORECASE)
 
 
 class Columns(NamedTuple):
-    """Names in the source: one URL, a list of URLs, the expected digest (or list of them), an embedded picture (a struct of bytes and path, or a list of them)."""
+    """Names in the source: one URL, a list of URLs, the expected digest (or list of them), an embedded picture (a struct of bytes and path, or a list of them), and a list of recordings (of the same shape)."""
 
     url: str | None
     urls: str | None
     sha256: str | None
     picture: str | None
+    recordings: str | None = None
 
 
 def find_columns(

@@ -92,7 +92,7 @@ class FolderSource:
 
     def identity(self) -> dict[str, Any]:  # Any: plain JSON
         """Where it is, and a digest of every file's path, size and date, those beside the pictures included."""
-        files = [[str(p.relative_to(self._folder)), *_stamp(p)] for p in _walk(self._folder) if _is_ours(p)]
+        files = [[str(p.relative_to(self._folder)), *stamp(p)] for p in walk(self._folder) if _is_ours(p)]
         return {"folder": str(self._folder.absolute()), "files": digest_of([list(map(list, self._found)), files])}
 
     def batches(self, batch_rows: int = 8192) -> Iterator[pa.RecordBatch]:
@@ -159,10 +159,10 @@ def read_picture(folder: Path, relative: str) -> bytes:
 
 
 def _pictures(folder: Path) -> Iterator[_Found]:
-    for path in _walk(folder):
-        if _is_picture(path):
+    for path in walk(folder):
+        if is_picture(path):
             _inside(folder, path)
-            yield _Found(path.relative_to(folder).as_posix(), *_stamp(path))
+            yield _Found(path.relative_to(folder).as_posix(), *stamp(path))
 
 
 def _inside(folder: Path, path: Path) -> Path:
@@ -173,7 +173,7 @@ def _inside(folder: Path, path: Path) -> Path:
     return real
 
 
-def _walk(folder: Path, top: Path | None = None) -> Iterator[Path]:
+def walk(folder: Path, top: Path | None = None) -> Iterator[Path]:
     """Files below a folder, sorted by path, hidden ones left out.
 
     A link to a folder inside is not followed (its pictures are rows already, and it may lead in a circle); one that leads
@@ -187,14 +187,14 @@ def _walk(folder: Path, top: Path | None = None) -> Iterator[Path]:
             if path.is_symlink():
                 _inside(top, path)
             else:
-                yield from _walk(path, top)
+                yield from walk(path, top)
         elif path.is_file():
             yield path
         elif path.is_symlink() and path.suffix.lower() in SUFFIXES:
             raise BadSource(f"{path}: is a broken link; remove it or bring the picture")
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
@@ -203,7 +203,7 @@ def _is_ours(path: Path) -> bool:
     return path.suffix in (".txt", ".json") or path.name in METADATA
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
     if path.suffix.lower() in SUFFIXES:
         return True
     if _is_ours(path) or not stat.S_ISREG(path.stat().st_mode) or not os.access(path, os.R_OK):

@@ -20,6 +20,8 @@ class Select:
 
     where: tuple[str, ...] = meaning(("ok",), "boolean columns that must hold, e.g. 'ok', 'not is_duplicate'")
     images: bool = meaning(True, "put the pictures' bytes into the published files")
+    audio: bool = meaning(False, "keep the recordings that captions rest on, as files in audio/")
+    apart: bool = meaning(False, "write what is left out to left-out.jsonl, with its reasons")
 
     @property
     def needs(self) -> pa.Schema:

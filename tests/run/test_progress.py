@@ -19,6 +19,9 @@ class Terminal(io.StringIO):
         return True
 
 
+NOBODY: Any = SimpleNamespace(engines={})
+
+
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
@@ -90,9 +93,9 @@ async def test_a_run_is_watched_until_it_ends(clock: Clock) -> None:
     with Progress(stream=stream) as progress:
         clock.now += 20
         world.filled, world.counts, pictures.decoded = 70, Counter(ok=60, not_found=10), 55
-        watch = asyncio.create_task(progress.watch(world, pictures, 100))
+        watch = asyncio.create_task(progress.watch(world, pictures, NOBODY, 100))
         await asyncio.sleep(0.01)
-        progress.on_shard(SimpleNamespace(kind="world"), SimpleNamespace(planned=SimpleNamespace(rows=500)))  # type: ignore[arg-type]
+        progress.on_shard(SimpleNamespace(kind="world", use="download"), SimpleNamespace(planned=SimpleNamespace(rows=500)))  # type: ignore[arg-type]
         clock.now += 20
         await asyncio.sleep(0.6)
         watch.cancel()
@@ -118,7 +121,7 @@ async def test_a_long_run_keeps_few_samples(clock: Clock, monkeypatch: pytest.Mo
     monkeypatch.setattr(progress_module.asyncio, "sleep", soon)
     progress = Progress(quiet=True)
     with pytest.raises(asyncio.CancelledError):
-        await progress.watch(world, SimpleNamespace(decoded=0), 10**6)  # type: ignore[arg-type]
+        await progress.watch(world, SimpleNamespace(decoded=0), NOBODY, 10**6)  # type: ignore[arg-type]
     rows = [r for _, r in progress.samples]
     assert len(rows) <= 2001
     assert (rows[0], rows[-1]) == (0, 5000)

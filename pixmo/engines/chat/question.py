@@ -20,4 +20,6 @@ class ChatQuestion:
     messages: tuple[Message, ...]
     schema: str = ""
     schema_name: str = "answer"
-    prompt: str = ""  # name@digest of the prompt file the messages were made with: told in the answer, no part of the key
+    # no part of the key:
+    prompt: str = ""  # name@digest of the prompt file the messages were made with: told in the answer
+    about: tuple[str, ...] = ()  # sha256 of what the messages were made of, so that the answer can be forgotten with it
