@@ -20,6 +20,7 @@ from pixmo.errors import PixmoError, nearest
 VERBS = {
     "download": "Fetch the pictures of a list of URLs into training-ready shards.",
     "import": "Walk the same road with your own folder of pictures, without the network.",
+    "caption": "Turn recordings of people describing pictures into dense captions.",
     "run": "Run a recipe into a folder.",
     "init": "Copy a recipe to edit.",
     "retry": "Ask again for the rows whose answer may change.",

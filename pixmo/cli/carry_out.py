@@ -32,7 +32,9 @@ def carry_out(recipe: Recipe, where: Places, values: Mapping[str, Any]) -> int: 
 
 
 def check_settings(recipe: Recipe) -> None:
-    """What the fetcher would refuse, refused before its processes start. Raises BadSetting."""
-    download = recipe.find("download")
-    if download is not None:
-        HttpSettings(**download.http_settings(1))
+    """What an engine would refuse, refused before the first row: settings, a missing extra, a missing key. Raises a PixmoError."""
+    for step in recipe.steps:
+        if step.use == "download":
+            HttpSettings(**step.stage.http_settings(1))
+        elif hasattr(step.stage, "check"):
+            step.stage.check()

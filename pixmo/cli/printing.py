@@ -67,6 +67,12 @@ def summary_lines(summary: Summary) -> list[str]:
     noun = counted_noun(summary.outcomes, summary.rows)
     lines += ["of its pictures"] if noun == "picture" else []
     lines += table(outcome_rows(summary.outcomes))
+    for name, counts in summary.more.items():
+        if any(counts):
+            lines.append(
+                f"{name.replace('_', ' ')}: "
+                + ", ".join(f"{k} {n:,}" for k, n in sorted(counts.items(), key=_by_number))
+            )
     lines += [
         f"  {many(n, 'row')} left out by `{clause}`" for clause, n in summary.left.items() if n and clause != "ok"
     ]
@@ -74,6 +80,10 @@ def summary_lines(summary: Summary) -> list[str]:
     if summary.retryable:
         lines.append(retry_line(summary.retryable, summary.out, noun))
     return lines
+
+
+def _by_number(item: tuple[str, int]) -> tuple[bool, int, str]:
+    return item[0] != "ok", -item[1], item[0]
 
 
 def _how_to_load(summary: Summary) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -43,14 +43,14 @@ def road(source: str | Sequence[str] | None, name: str = "", media: str = "url",
     head["splits"] = tuple(head.get("splits", ()))
     inputs = {k: told.pop(k) for k in INPUT if k in told}
     shape = Shape(**{f.name: told.pop(f.name) for f in fields(Shape) if f.name in told})
-    told["against"] = _held_out(source, inputs, told.get("against"))
+    told["against"] = held_out(source, inputs, told.get("against"))
     steps = tuple(_steps(media, shape, bool(head["splits"]), told))
     _check_all_used(told)
     given = source if source is None or isinstance(source, str) else tuple(source)
     return Recipe(name or name_of(given), steps, given, source=inputs, **head)
 
 
-def _held_out(
+def held_out(
     source: str | Sequence[str] | None, inputs: Mapping[str, Any], given: Any
 ) -> tuple[str, ...]:  # Any: settings
     """The sets whose pictures are not to be trained on: as given, else what the catalog says of the source; `none` is none."""
@@ -102,28 +102,39 @@ def _steps(media: str, shape: Shape, has_splits: bool, told: dict[str, Any]) -> 
     if media == "none":
         told.pop("images", None)
         told.pop("against", None)
-        yield _step("select", {"where": (), "images": False})
+        yield step_of("select", {"where": (), "images": False})
         return
+    clauses = yield from picture_steps(media, shape, has_splits, told)
+    told.setdefault("where", clauses)
+    yield step_of("select", told)
+
+
+def picture_steps(
+    media: str, shape: Shape, has_splits: bool, told: dict[str, Any]
+) -> Generator[Step, None, tuple[str, ...]]:
+    """From a picture's address, or its bytes, to its outcome; returns the clauses that a good picture meets.
+
+    Takes the settings of its stages out of `told`.
+    """
     if shape.drop_duplicates and not shape.decode:
         raise BadSetting("duplicates are found by looking at pictures: give either --no-decode or --drop-duplicates")
     against = told.pop("against", ())
     radius = {"radius": told["radius"]} if "radius" in told else {}
-    yield _step("download" if media == "url" else "unpack_pictures", told)
+    yield step_of("download" if media == "url" else "unpack_pictures", told)
     if shape.decode:
-        yield _step("inspect_image", told, "fetched")
-        yield _step("hash_image", told, "image_ok")
-        yield _step("find_duplicates", told)
+        yield step_of("inspect_image", told, "fetched")
+        yield step_of("hash_image", told, "image_ok")
+        yield step_of("find_duplicates", told)
     if against:
-        yield _step("find_leaks", {"against": against} | radius)
-    yield _step("fold_outcome", told)
+        yield step_of("find_leaks", {"against": against} | radius)
+    yield step_of("fold_outcome", told)
     clauses = ["ok"]
     clauses += ["not is_duplicate"] if shape.drop_duplicates else []
     clauses += ["not in_other_split"] if shape.decode and has_splits and not shape.keep_other_splits else []
     clauses += ["not is_leak"] if against and not shape.keep_leaks else []
-    told.setdefault("where", tuple(clauses))
-    yield _step("select", told)
+    return tuple(clauses)
 
 
-def _step(use: str, told: dict[str, Any], when: str | None = None) -> Step:
+def step_of(use: str, told: dict[str, Any], when: str | None = None) -> Step:
     known = [f.name for f in fields(load_stage(use, {}))]
     return Step(use, load_stage(use, {k: told.pop(k) for k in known if k in told}), when)

@@ -56,6 +56,7 @@ class Journalled(Generic[Q]):
         self._waiting: dict[Digest, asyncio.Future[Line]] = {}
         self._workers: set[asyncio.Task[None]] = set()
         self._in_flight = 0
+        self._working = 0  # workers that still look at the queue: a task that has ended is counted no more, at once
         self._failed: Exception | None = None
         self._closed = False
         self._synced_at = monotonic()
@@ -106,13 +107,20 @@ class Journalled(Generic[Q]):
             return future
         self._waiting[key] = future
         self._queue.append((key, int(line["round"]) if line else 0, question))
-        if len(self._workers) < self.engine.width:
+        if self._working < self.engine.width:
+            self._working += 1
             task = asyncio.create_task(self._work())
             self._workers.add(task)
             task.add_done_callback(self._workers.discard)
         return future
 
     async def _work(self) -> None:
+        try:
+            await self._work_off()
+        finally:
+            self._working -= 1
+
+    async def _work_off(self) -> None:
         while self._queue and not self._closed and self._failed is None:
             key, rnd, question = self._queue.popleft()
             self.asked += 1

@@ -74,6 +74,7 @@ class Summary:
     seconds: float
     files_written: int
     left: dict[str, int] = field(default_factory=dict)
+    more: dict[str, dict[str, int]] = field(default_factory=dict)  # of recordings and captions, by column
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `--json`."""
@@ -109,7 +110,7 @@ def run_recipe(
             published = Publisher(folder, store, recipe, plan, shards, progress, effort.processes).publish(
                 samples=progress.samples, seconds=monotonic() - started
             )
-    return _summary(out, plan, published, world, monotonic() - started)
+    return _summary(out, plan, published, world, work.asked, monotonic() - started)
 
 
 def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, update: bool = False) -> Plan:
@@ -199,6 +200,7 @@ class _Work:
         self._effort, self._reuse, self._progress = effort, reuse, progress
         self._download: AnyStage | None = recipe.find("download")
         self._decoders: Decoders | None = None
+        self.asked = 0  # questions to engines other than http
 
     async def run(self, side_files: Any) -> LocalWorld:  # Any: SideFiles
         enough = self._download.enough if self._download else (lambda line: True)
@@ -215,6 +217,7 @@ class _Work:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
             await asyncio.gather(world.close(), askers.close(), decoders.close())
+            self.asked = sum(engine.asked for engine in askers.engines.values())
         return world
 
     def _start_owners(self, world: LocalWorld) -> Owners:
@@ -226,10 +229,14 @@ class _Work:
         return Owners(count, settings, self._store, self._effort.min_free_bytes, world.on_answer)
 
 
-def _summary(out: Path, plan: Plan, published: Published, world: LocalWorld, seconds: float) -> Summary:
+def _summary(
+    out: Path, plan: Plan, published: Published, world: LocalWorld, asked: int, seconds: float
+) -> Summary:  # fmt: skip
     outcomes = Counter(published.counts.get("outcome", {}))
-    retryable = sum(n for o, n in outcomes.items() if is_worth_retrying(o))
+    more = {name: found for name, found in published.counts.items() if name not in ("outcome", "left")}
+    ended = [outcomes, *(found for name, found in more.items() if name.endswith("_outcome"))]
+    retryable = sum(n for found in ended for o, n in found.items() if is_worth_retrying(o))
     return Summary(
-        out, plan.rows, published.written, dict(outcomes), retryable, world.asked, world.bytes_received, seconds,
-        published.files_written, published.left,
+        out, plan.rows, published.written, dict(outcomes), retryable, world.asked + asked, world.bytes_received, seconds,
+        published.files_written, published.left, more,
     )  # fmt: skip

@@ -179,7 +179,7 @@ def test_a_finished_run_of_typed_rows_does_nothing_again(place: Place) -> None:
     assert (place.folder / "again" / "manifest.json").is_file()
 
 
-@pytest.mark.parametrize("name", ["cap", "points", "qa"])
+@pytest.mark.parametrize("name", ["cap-pictures", "points", "qa"])
 def test_the_recipes_that_ship_run(place: Place, name: str) -> None:
     """Each, copied and run on a few rows: only the address of our own host has to be allowed."""
     said = {"caption": "a picture of something", "transcripts": ["well"]}
@@ -191,7 +191,7 @@ def test_the_recipes_that_ship_run(place: Place, name: str) -> None:
     told = recipe.read_text().replace('splits = ["validation=2048"]', "splits = []")
     recipe.write_text(told.replace('use = "download"', 'use = "download"\nallow_hosts = ["127.0.0.0/8"]'))
     place.pixmo("run", str(recipe), "out", "--limit", "20", "--n-proc", "1", "--min-free-disk", "1MB", "--quiet")
-    assert place.data("out").num_rows == {"cap": 1, "points": 2, "qa": 1}[name]
+    assert place.data("out").num_rows == {"cap-pictures": 1, "points": 2, "qa": 1}[name]
 
 
 def test_rows_of_several_pictures_are_typed_too(place: Place) -> None:
