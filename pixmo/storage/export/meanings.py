@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pixmo.ask import Outcome
+from pixmo.storage.export.meanings_spoken import SPOKEN
 
 OUTCOMES: dict[Outcome, str] = {
     Outcome.OK: "The picture arrived, and passed every check that was asked for.",
@@ -40,7 +41,7 @@ OUTCOMES: dict[Outcome, str] = {
     Outcome.STORE_FAILED: "Arrived, but could not be kept on this machine.",
 }
 
-COLUMNS: dict[str, str] = {
+COLUMNS: dict[str, str] = SPOKEN | {
     "image": "the picture: its bytes as served, and a file name",
     "images": "the row's pictures, in the order of its URLs: bytes as served, and a file name",
     "row_id": "row id: digest of the row's content, with a count for exact repeats",
