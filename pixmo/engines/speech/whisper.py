@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 import whisper  # type: ignore  # an extra, untyped, not always installed
 
 from pixmo.audio.heard import Heard, Segment, Span, Word
-from pixmo.engines.speech.chunks import windows
+from pixmo.engines.speech.chunks import window_of, windows, within
 from pixmo.engines.speech.protocol import NOTHING, SAMPLE_RATE, Samples
 from pixmo.engines.speech.settings import SpeechSettings
 from pixmo.errors import BadSetting
@@ -36,19 +37,23 @@ class WhisperEngine:
         s = self._settings
         language, probability = (s.language, None) if s.language else self._language(samples, clips)
         # Temperature 0: sampled second tries would give other words each time; loops are for the gate to catch.
-        told: dict[str, Any] = self._model.transcribe(
-            samples, language=language, clip_timestamps=[t for clip in clips for t in clip], beam_size=s.beam_size,
-            word_timestamps=s.word_times, temperature=0.0, initial_prompt=s.prompt or None,
-            condition_on_previous_text=False, fp16=self._model.device.type == "cuda",
-        )  # fmt: skip
-        pieces = [piece for piece in told["segments"] if piece["text"].strip()]
-        segments = tuple(
-            Segment(p["text"].strip(), *_times(p), float(p["avg_logprob"]), float(p["no_speech_prob"])) for p in pieces
-        )
-        words = tuple(
-            Word(w["word"].strip(), *_times(w), float(w["probability"])) for p in pieces for w in p.get("words", ())
-        )
-        return Heard(" ".join(s.text for s in segments), language, probability, segments, words)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of the library's own use of NumPy
+            told: dict[str, Any] = self._model.transcribe(
+                samples, language=language, clip_timestamps=[t for clip in clips for t in clip], beam_size=s.beam_size,
+                word_timestamps=s.word_times, temperature=0.0, initial_prompt=s.prompt or None,
+                condition_on_previous_text=False, fp16=self._model.device.type == "cuda",
+            )  # fmt: skip
+        segments, words = [], []
+        for piece in (p for p in told["segments"] if p["text"].strip()):
+            window = window_of(piece["start"], clips)
+            scores = float(piece["avg_logprob"]), float(piece["no_speech_prob"])
+            segments.append(Segment(piece["text"].strip(), *within(window, piece["start"], piece["end"]), *scores))
+            words += [
+                Word(w["word"].strip(), *within(window, w["start"], w["end"]), float(w["probability"]))
+                for w in piece.get("words", ())
+            ]
+        return Heard(" ".join(s.text for s in segments), language, probability, tuple(segments), tuple(words))
 
     def _language(self, samples: Samples, clips: list[Span]) -> tuple[str, float]:
         """The likeliest language of the first windows, up to 30 s of speech: the library would look at silence too."""
@@ -59,10 +64,6 @@ class WhisperEngine:
         _, probabilities = self._model.detect_language(mel.to(self._model.device))
         best = max(probabilities, key=probabilities.__getitem__)
         return best, float(probabilities[best])
-
-
-def _times(piece: dict[str, Any]) -> tuple[float, float]:
-    return round(float(piece["start"]), 3), round(float(piece["end"]), 3)
 
 
 def _load(settings: SpeechSettings) -> whisper.Whisper:
