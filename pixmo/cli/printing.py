@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAY_RETRY = 3
 LONGEST_LABEL = 48
+MOST_REASONS, LONGEST_REASON = 20, 200
 STEPS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
@@ -76,10 +77,24 @@ def summary_lines(summary: Summary) -> list[str]:
     lines += [
         f"  {many(n, 'row')} left out by `{clause}`" for clause, n in summary.left.items() if n and clause != "ok"
     ]
+    lines += left_out_lines(summary.out)
     lines.append(f"look at {summary.out / 'report.html'}" + _how_to_load(summary))
     if summary.retryable:
         lines.append(retry_line(summary.retryable, summary.out, noun))
     return lines
+
+
+def left_out_lines(out: Path) -> list[str]:
+    """What was left out and why, one line each, where the run wrote that down."""
+    path = out / "left-out.jsonl"
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        why = [reason for line in file for reason in json.loads(line)["why"]]
+    if not why:
+        return []
+    more = [f"  … and {len(why) - MOST_REASONS:,} more"] if len(why) > MOST_REASONS else []
+    return [f"left out, as told in {path}:", *(f"  {reason[:LONGEST_REASON]}" for reason in why[:MOST_REASONS]), *more]
 
 
 def _by_number(item: tuple[str, int]) -> tuple[bool, int, str]:

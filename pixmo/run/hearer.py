@@ -128,4 +128,6 @@ def main(fd: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    from pixmo.run.hearer import main as serve  # under its own name: what __main__ pickles nobody else can read
+
+    serve(int(sys.argv[1]))

@@ -73,7 +73,7 @@ def check(recipe: Recipe, shards: Sequence[Shard]) -> None:
             if name not in have:
                 raise UnknownName("column", name, have, f"stage {step.use!r}")
         if step.kind != "select":
-            twice = set(adds(step).names) & have
+            twice = set(step.stage.adds.names) & set(shards[0].columns)
             if twice:
                 raise BadSetting(
                     f"stage {step.use!r} adds {min(twice)!r}, which the rows have already; rename that column of the list"
