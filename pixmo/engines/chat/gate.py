@@ -27,7 +27,7 @@ class Gate:
         """Waits for a place, then for its time; returns what `leave` wants to know."""
         await self._place()
         try:
-            while (pause := self._paused_until - time.monotonic()) > 0:
+            while (pause := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110 – it may be made longer meanwhile
                 await asyncio.sleep(pause)
             now = time.monotonic()
             if (wait := max(self._requests.due(1, now), self._tokens.due(tokens, now))) > 0:

@@ -38,7 +38,9 @@ class ChatSettings:
     def __post_init__(self) -> None:
         _require(_is_line(self.model), "model", "must be the name of a model", self.model)
         _require(_is_line(self.key_env), "key_env", "must name an environment variable", self.key_env)
-        _require(self.structured in STRUCTURED, "structured", f"must be one of {', '.join(STRUCTURED)}", self.structured)
+        _require(
+            self.structured in STRUCTURED, "structured", f"must be one of {', '.join(STRUCTURED)}", self.structured
+        )
         _check_url(self.base_url)
         for name, low, high in _RANGES:
             value = getattr(self, name)
