@@ -68,12 +68,7 @@ def summary_lines(summary: Summary) -> list[str]:
     noun = counted_noun(summary.outcomes, summary.rows)
     lines += ["of its pictures"] if noun == "picture" else []
     lines += table(outcome_rows(summary.outcomes))
-    for name, counts in summary.more.items():
-        if any(counts):
-            lines.append(
-                f"{name.replace('_', ' ')}: "
-                + ", ".join(f"{k} {n:,}" for k, n in sorted(counts.items(), key=_by_number))
-            )
+    lines += more_lines(summary.more)
     lines += [
         f"  {many(n, 'row')} left out by `{clause}`" for clause, n in summary.left.items() if n and clause != "ok"
     ]
@@ -82,6 +77,15 @@ def summary_lines(summary: Summary) -> list[str]:
     if summary.retryable:
         lines.append(retry_line(summary.retryable, summary.out, noun))
     return lines
+
+
+def more_lines(counted: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Counts of recordings and captions, a line per column."""
+    return [
+        f"{name.replace('_', ' ')}: " + ", ".join(f"{k} {n:,}" for k, n in sorted(counts.items(), key=_by_number))
+        for name, counts in counted.items()
+        if counts
+    ]
 
 
 def left_out_lines(out: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pixmo.cli.arguments import json_option, out_argument
-from pixmo.cli.printing import counted_noun, outcome_rows, retry_line, table, told
+from pixmo.cli.printing import counted_noun, more_lines, outcome_rows, retry_line, table, told
 from pixmo.run.maintain import Status, status
 
 SHOWN = 4  # outcomes told of one host
@@ -34,6 +34,7 @@ def lines(found: Status) -> Iterator[str]:
     yield from ["formats", *table([(name, n, "") for name, n in found.formats.items()])] if found.formats else []
     hosts = [(host, sum(counts.values()), told_counts(counts)) for host, counts in found.hosts]
     yield from ["hosts", *table(hosts)] if hosts else []
+    yield from more_lines(found.more)
     if found.retryable:
         yield retry_line(sum(found.retryable.values()), found.out, noun)
 

@@ -49,6 +49,7 @@ class Status:
     hosts: list[tuple[str, dict[str, int]]] = field(default_factory=list)
     formats: dict[str, int] = field(default_factory=dict)
     retryable: dict[str, int] = field(default_factory=dict)
+    more: dict[str, dict[str, int]] = field(default_factory=dict)  # of recordings and captions, as last published
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for `--json`."""
@@ -104,6 +105,7 @@ def status(out: Path) -> Status:
     return Status(
         out, plan.source, plan.rows, plan.rows - done, told.written if told else None, dict(outcomes.most_common()),
         [(h, dict(c.most_common())) for h, c in top], dict(formats.most_common()), retryable,
+        {name: counts for name, counts in told.counts.items() if name not in ("outcome", "left")} if told else {},
     )  # fmt: skip
 
 
