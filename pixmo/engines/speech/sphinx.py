@@ -45,7 +45,7 @@ class SphinxEngine:
         if len(part) < SAMPLE_RATE // 10:  # the decoder refuses an utterance without a single frame of features
             return
         self._decoder.start_utt()
-        self._decoder.process_raw(_pcm(part), full_utt=True)
+        self._decoder.process_raw(as_pcm(part), full_utt=True)
         self._decoder.end_utt()
         for piece in self._decoder.seg() or ():
             if _FILLER.fullmatch(piece.word):
@@ -56,7 +56,7 @@ class SphinxEngine:
             yield Word(_PRONUNCIATION.sub("", piece.word), round(start_s, 3), round(end_s, 3), round(probability, 4))
 
 
-def _pcm(part: Samples) -> bytes:
+def as_pcm(part: Samples) -> bytes:
     """The samples as the decoder takes them: 16 bits, never wholly silent."""
     noise = np.random.default_rng(0).normal(0, _NOISE, len(part)).astype(np.float32)
     return ((part + noise).clip(-1, 1) * 32767).astype(np.int16).tobytes()
