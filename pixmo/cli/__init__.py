@@ -20,7 +20,7 @@ from pixmo.errors import PixmoError, nearest
 VERBS = {
     "download": "Fetch the pictures of a list of URLs into training-ready shards.",
     "import": "Walk the same road with your own folder of pictures, without the network.",
-    "caption": "Turn recordings of people describing pictures into dense captions.",
+    "caption": "Turn recordings of people describing pictures into one dense caption each.",
     "run": "Run a recipe into a folder.",
     "init": "Copy a recipe to edit.",
     "retry": "Ask again for the rows whose answer may change.",
@@ -32,7 +32,7 @@ VERBS = {
     "leaks": "Find training pictures that stand in evaluation sets; build such an index.",
     "convert": "Turn records into another tool's format and back, with a report of losses.",
     "push": "Publish a finished folder on the Hub.",
-    "forget": "Take pictures down: out of store, data and manifest, for good.",
+    "forget": "Take pictures down, or recordings with all that was made of them, for good.",
     "clean": "Delete what no manifest names any more.",
     "stages": "List the stages a recipe can use, with their settings.",
     "doctor": "Look at this machine and suggest settings.",

@@ -37,10 +37,6 @@ Running it again goes on where it stopped; nothing that was answered is paid for
 @click.option(
     "--no-fetch", is_flag=True, help="Leave pictures that are addresses unfetched: captions and addresses only."
 )
-@click.option(
-    "--second-engine", metavar="ENGINE", help="Let another engine hear too, and leave out what the two disagree on."
-)
-@click.option("--second-model", metavar="NAME", help="The other engine's model.")
 @output_options
 @stage_options(*SOUND, *CAPTION, "inspect_image", "find_duplicates", "select", "download")
 @effort_options

@@ -23,7 +23,7 @@ from pixmo.run.maintain import forget
 def command(
     out: Path, what: tuple[str, ...], annotators: tuple[str, ...], as_json: bool, **values: Any
 ) -> None:  # Any: option values
-    """Take pictures or recordings down: out of store, data and manifest, for good.
+    """Take pictures down, or recordings with all that was made of them, for good.
 
     With a recording goes what was heard in it; captions that rest on it are written anew. A tombstone (a digest, not the URL) keeps them from coming back, also when the list is downloaded again. Their rows
     get the outcome `forgotten` and are no longer selected.

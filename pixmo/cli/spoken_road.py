@@ -11,7 +11,7 @@ from pixmo.errors import BadSetting, UnknownSetting
 from pixmo.run.recipe import Recipe, Step, load_stage
 
 PICTURES = ("download", "inspect_image", "hash_image", "find_duplicates", "find_leaks", "fold_outcome")
-SOUND = ("listen", "find_repeated_recordings", "check_recording", "transcribe", "check_transcript")
+SOUND = ("listen", "find_repeated_recordings", "check_recording", "transcribe", "transcribe_again", "check_transcript")
 CAPTION = ("write_caption", "check_caption")
 INPUT = ("limit", "pictures_in", "image_column", "audio_column", "config", "split", "revision")
 HEARD = ("recorded", "told")
@@ -48,12 +48,9 @@ def _steps(media: str, heard: str, shape: Shape, has_splits: bool, told: dict[st
         told["images"] = False
     else:
         clauses = yield from picture_steps(media, shape, has_splits, told)
-    second = {k.removeprefix("second_"): told.pop(k) for k in list(told) if k in ("second_engine", "second_model")}
     for use in (*(SOUND if heard == "recorded" else ()), *CAPTION):
-        if use == "check_transcript" and second:
-            second = {"speech_model" if k == "model" else k: v for k, v in second.items()}
-            yield step_of("transcribe_again", second)
-        yield step_of(use, told)
+        if use != "transcribe_again" or "second_engine" in told:
+            yield step_of(use, told)
     told.setdefault("where", (*clauses, "caption_ok"))
     told.setdefault("apart", True)
     yield step_of("select", told)
@@ -62,7 +59,7 @@ def _steps(media: str, heard: str, shape: Shape, has_splits: bool, told: dict[st
 def known_settings() -> list[str]:
     """Every setting `spoken_road` takes."""
     of_stages = (f.name for use in (*PICTURES, *SOUND, *CAPTION, "select") for f in fields(load_stage(use, {})))
-    return [*HEAD, *INPUT, *(f.name for f in fields(Shape)), "second_engine", "second_model", *of_stages]
+    return [*HEAD, *INPUT, *(f.name for f in fields(Shape)), *of_stages]
 
 
 def _unused(key: str) -> BadSetting | UnknownSetting:

@@ -273,7 +273,7 @@ def _holds_bytes(kind: pa.DataType) -> bool:
 
 
 class Retold:
-    """Rows that have transcripts; a caption they have is called `given_caption`, so that a new one can be written."""
+    """Rows that have transcripts; what they say of a caption is called `given_caption` and so on, so that a new one can be written."""
 
     def __init__(self, source: Source) -> None:
         names = source.schema().names
@@ -308,7 +308,11 @@ class Retold:
 
 
 def _retold(name: str) -> str:
-    return "given_caption" if name == "caption" else name
+    return (
+        f"given_{name}"
+        if name in ("caption", "unsupported_share", "omitted_share") or name.startswith("caption_")
+        else name
+    )
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pixmo.ask import Answer
 
 SPANS = pa.list_(pa.list_(arrow_type(Span)))
-DEFAULT = SpeechSettings()
 ADDS = {
     "heard_outcome": pa.string(), "heard_detail": pa.string(), "heard_text": pa.string(), "heard_language": pa.string(),
     "heard_language_probability": pa.float64(), "heard_segments": pa.list_(arrow_type(Segment)),
@@ -30,24 +29,25 @@ class Transcribe:
 
     version: ClassVar[int] = 1
     asks: ClassVar[str] = "hear"
+    optional: ClassVar[tuple[str, ...]] = ()
 
     engine: str = meaning(
-        DEFAULT.engine, "who hears: faster-whisper, whisper, api (an OpenAI-compatible endpoint) or sphinx"
+        "faster-whisper", "who hears: faster-whisper, whisper, api (an OpenAI-compatible endpoint) or sphinx"
     )
-    speech_model: str = meaning(DEFAULT.model, "the engine's model: a name it knows, or a folder or file")
-    language: str | None = meaning(DEFAULT.language, "language that is spoken, such as en; by default it is detected")
-    beam_size: int = meaning(DEFAULT.beam_size, "candidates kept while decoding")
-    batched: bool = meaning(DEFAULT.batched, "hear the stretches of a recording at once (faster-whisper)")
-    word_times: bool = meaning(DEFAULT.word_times, "note when each word is said, where the engine can tell")
-    hint: str = meaning(DEFAULT.prompt, "text given to the model before the recording: names, spellings")
-    device: str = effort(DEFAULT.device, "where the model runs: auto, cpu or cuda")
-    compute_type: str = meaning(DEFAULT.compute_type, "precision of the model's arithmetic, such as int8 or float16")
-    batch_size: int = effort(DEFAULT.batch_size, "stretches heard at once")
-    speech_threads: int = effort(DEFAULT.threads, "threads per process; 0 = as many as there are processors for each")
-    speech_base_url: str = meaning(DEFAULT.base_url, "address of the endpoint, with engine api")
-    speech_key_env: str = effort(DEFAULT.key_env, "environment variable that holds the endpoint's key")
-    request_timeout_s: float = effort(DEFAULT.timeout_s, "seconds one request to the endpoint may take")
-    request_retries: int = effort(DEFAULT.retries, "further tries of a request that may pass")
+    speech_model: str = meaning("", "the engine's model: a name it knows, or a folder or file; empty is its usual one")
+    language: str | None = meaning(None, "language that is spoken, such as en; by default it is detected")
+    beam_size: int = meaning(5, "candidates kept while decoding")
+    batched: bool = meaning(True, "hear the stretches of a recording together (faster-whisper)")
+    word_times: bool = meaning(True, "note when each word is said, where the engine can tell")
+    hint: str = meaning("", "text given to the model before the recording: names, spellings")
+    compute_type: str = meaning("default", "precision of the model's arithmetic, such as int8 or float16")
+    speech_base_url: str = meaning("", "address of the endpoint, with engine api")
+    device: str = effort("auto", "where the model runs: auto, cpu or cuda")
+    batch_size: int = effort(8, "stretches heard together")
+    speech_threads: int = effort(0, "threads of each process; 0 is the library's choice")
+    speech_key_env: str = effort("OPENAI_API_KEY", "environment variable that holds the endpoint's key; empty is none")
+    request_timeout_s: float = effort(300.0, "seconds one request to the endpoint may take")
+    request_retries: int = effort(4, "further tries of a request that may pass")
     hear_timeout_s: float = effort(3600.0, "seconds that hearing one recording may take")
 
     _OF_ENGINE: ClassVar[dict[str, str]] = {
@@ -95,19 +95,7 @@ class Transcribe:
 
     async def __call__(self, batch: pa.RecordBatch, world: World) -> pa.RecordBatch:
         """One answer per recording that passed."""
-        asked = list(_questions(batch))
-        answers = iter(await world.ask("hear", [q for row in asked for q in row if q is not None]))
-        told = [[None if q is None else self._told(next(answers)) for q in row] for row in asked]
-        columns = [
-            pa.array([[None if r is None else r[name] for r in row] for row in told], pa.list_(kind))
-            for name, kind in self.columns().items()
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=self.adds)
-
-    @staticmethod
-    def columns() -> dict[str, pa.DataType]:
-        """The added columns, and the types of one recording's values."""
-        return ADDS
+        return await per_recording(batch, world, ADDS, self._told)
 
     def _told(self, answer: Answer[Any]) -> dict[str, Any]:  # Any: column values
         facts = answer.facts or {}
@@ -118,6 +106,20 @@ class Transcribe:
             "heard_words": [Word(*w)._asdict() for w in facts["words"]] if "words" in facts else None,
             "heard_by": self.fingerprint,
         }  # fmt: skip
+
+
+async def per_recording(
+    batch: pa.RecordBatch, world: World, adds: Mapping[str, pa.DataType], told: Callable[[Answer[Any]], dict[str, Any]]
+) -> pa.RecordBatch:  # Any: answers of an engine, column values
+    """Asks for every recording that passed; the columns of what was told, lists with nulls for the others."""
+    asked = list(_questions(batch))
+    answers = iter(await world.ask("hear", [q for row in asked for q in row if q is not None]))
+    rows = [[None if q is None else told(next(answers)) for q in row] for row in asked]
+    columns = {
+        name: pa.array([[None if r is None else r[name] for r in row] for row in rows], pa.list_(kind))
+        for name, kind in adds.items()
+    }
+    return pa.RecordBatch.from_pydict(columns)
 
 
 def _questions(batch: pa.RecordBatch) -> Iterator[list[Hear | None]]:
