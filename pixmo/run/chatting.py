@@ -18,14 +18,13 @@ class Chatting:
 
     def __init__(self, stage: AnyStage) -> None:
         self._stage = stage
-        self._settings = ChatSettings(**stage.chat_settings())
-        self._engine = ChatEngine(self._settings)
+        self._engine = ChatEngine(ChatSettings(**stage.chat_settings()))
         self._is_open = False
 
     @property
     def width(self) -> int:
-        """As many at once as the engine may have in flight."""
-        return self._settings.concurrency
+        """As many at once as the engine wants to have at hand."""
+        return self._engine.width
 
     def key(self, question: ChatQuestion) -> Digest:
         """Of the model and all that changes its answers, and of the question."""
