@@ -14,13 +14,20 @@ import openai
 
 from pixmo.ask import SpeechOutcome
 from pixmo.audio.heard import Heard, Segment, Span, Word
+from pixmo.engines.speech.chunks import within
 from pixmo.engines.speech.languages import code_of
 from pixmo.engines.speech.protocol import NOTHING, SAMPLE_RATE, HearingFault, Samples
 from pixmo.engines.speech.settings import SpeechSettings
 from pixmo.errors import BadSetting, PixmoError
 
 Json = dict[str, Any]  # Any: what the endpoint says
-_NO_TIMES = ("verbose_json", "response_format", "timestamp_granularities")  # in a 400 of a model that gives plain text
+_REFUSED = (
+    "verbose_json",
+    "response_format",
+    "timestamp_granularities",
+    "timestamp granularities",
+)  # forms, in a 400 or 422
+_TIMED: Json = {"response_format": "verbose_json"}
 
 
 class ApiEngine:
@@ -29,9 +36,12 @@ class ApiEngine:
     def __init__(self, settings: SpeechSettings) -> None:
         self.fingerprint = settings.fingerprint
         self._settings = settings
-        self._plain = False  # the endpoint said that it gives no times
+        segments = _TIMED | {"timestamp_granularities": ["segment"]}
+        words = _TIMED | {"timestamp_granularities": ["segment", "word"]}
+        self._forms: list[Json] = [*([words] if settings.word_times else []), segments, {"response_format": "json"}]
+        self._key = os.environ[settings.key_env].strip() if settings.key_env else "none"
         self._client = openai.OpenAI(
-            api_key=os.environ[settings.key_env] if settings.key_env else "none",
+            api_key=self._key,
             base_url=settings.base_url or None, timeout=settings.timeout_s, max_retries=settings.retries,
         )  # fmt: skip
 
@@ -48,26 +58,22 @@ class ApiEngine:
         except openai.APITimeoutError:
             raise HearingFault(SpeechOutcome.TIMEOUT, f"no answer within {self._settings.timeout_s:g} s") from None
         except openai.APIConnectionError as error:
-            raise HearingFault(SpeechOutcome.CONNECT, _line(error.__cause__ or error)) from None
+            raise HearingFault(SpeechOutcome.CONNECT, self._line(error.__cause__ or error)) from None
 
     def _ask(self, sound: bytes) -> Any:  # Any: the client's raw response
-        if not self._plain:
+        """The answer, in the fullest form that the endpoint has not refused."""
+        while True:
             try:
-                return self._send(sound, self._timed())
-            except openai.BadRequestError as error:
-                if not any(name in str(error) for name in _NO_TIMES):
+                return self._send(sound, self._forms[0])
+            except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+                if len(self._forms) == 1 or not any(name in str(error).lower() for name in _REFUSED):
                     raise
-                self._plain = True
-        return self._send(sound, {"response_format": "json"})
-
-    def _timed(self) -> Json:
-        granularities = ["segment", "word"] if self._settings.word_times else ["segment"]
-        return {"response_format": "verbose_json", "timestamp_granularities": granularities}
+                del self._forms[0]
 
     def _send(self, sound: bytes, form: Json) -> Any:  # Any: as _ask
         s = self._settings
         told: Json = {"language": s.language, "prompt": s.prompt}
-        form |= {name: value for name, value in told.items() if value}
+        form = form | {name: value for name, value in told.items() if value}
         return self._client.audio.transcriptions.with_raw_response.create(
             file=("recording.wav", sound, "audio/wav"), model=s.model_name, temperature=0.0, **form
         )
@@ -78,7 +84,7 @@ class ApiEngine:
             raise self._speaks_html()
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict) or not isinstance(answer.get("text"), str):
             raise HearingFault(SpeechOutcome.SERVER_ERROR, "the answer is no transcription")
@@ -86,7 +92,7 @@ class ApiEngine:
 
     def _told(self, error: openai.APIStatusError) -> Exception:
         """What a status means, once the client has given up."""
-        s, status, line = self._settings, error.status_code, _line(error)
+        s, status, line = self._settings, error.status_code, self._line(error)
         names_model = error.code == "model_not_found" or "model" in str(error.body or "").lower()
         if status in (401, 403):
             where = f"the key in ${s.key_env}" if s.key_env else "a request without a key (set key_env)"
@@ -102,6 +108,13 @@ class ApiEngine:
         outcome = SpeechOutcome.THROTTLED if status == 429 else SpeechOutcome.CLIENT_ERROR
         return HearingFault(SpeechOutcome.SERVER_ERROR if status >= 500 else outcome, f"{status}: {line}")
 
+    def _line(self, error: BaseException) -> str:
+        """What was said, in one line, without the key: some servers repeat it."""
+        body = getattr(error, "body", None)
+        told = body.get("message") if isinstance(body, dict) else None
+        line = " ".join(str(told or error).split()) or type(error).__name__
+        return (line.replace(self._key, "…") if len(self._key) > 4 else line)[:200]
+
     def _speaks_html(self) -> BadSetting:
         return BadSetting(f"{self._client.base_url} answers with a web page: base_url must be the API, often …/v1")
 
@@ -116,26 +129,32 @@ def as_wav(samples: Samples) -> bytes:
 
 
 def _heard(answer: Json, whole: Span) -> Heard:
-    text, shift = answer["text"].strip(), whole.start_s
     try:
+        text, language = _text(answer["text"]), code_of(answer.get("language"))
         segments = tuple(
-            Segment(s["text"].strip(), *_times(s, shift), _number(s, "avg_logprob"), _number(s, "no_speech_prob"))
+            Segment(_text(s["text"]), *_times(s, whole), _number(s, "avg_logprob"), _number(s, "no_speech_prob"))
             for s in answer.get("segments") or ()
         )
         words = tuple(
-            Word(w["word"].strip(), *_times(w, shift), _number(w, "probability")) for w in answer.get("words") or ()
+            Word(_text(w["word"]), *_times(w, whole), _number(w, "probability")) for w in answer.get("words") or ()
         )
     except (KeyError, TypeError, AttributeError, ValueError):
-        raise HearingFault(
-            SpeechOutcome.SERVER_ERROR, "the answer's segments or words are not of the usual shape"
-        ) from None
+        raise HearingFault(SpeechOutcome.SERVER_ERROR, "the answer is not of the usual shape") from None
     if text and not segments:
         segments = (Segment(text, *whole, None, None),)
-    return Heard(text, code_of(answer.get("language")), None, segments, words)
+    return Heard(text, language, None, segments, words)
 
 
-def _times(piece: Json, shift: float) -> tuple[float, float]:
-    return round(float(piece["start"]) + shift, 3), round(float(piece["end"]) + shift, 3)
+def _text(told: str) -> str:
+    """Text that can be written as UTF-8: JSON may hold halves of characters."""
+    return told.strip().encode(errors="replace").decode()
+
+
+def _times(piece: Json, whole: Span) -> tuple[float, float]:
+    start, end = float(piece["start"]), float(piece["end"])
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError
+    return within(whole, start + whole.start_s, end + whole.start_s)
 
 
 def _number(piece: Json, name: str) -> float | None:
@@ -145,9 +164,3 @@ def _number(piece: Json, name: str) -> float | None:
 
 def _is_html(content_type: str, body: bytes) -> bool:
     return "html" in content_type.lower() or body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html"))
-
-
-def _line(error: BaseException) -> str:
-    body = getattr(error, "body", None)
-    told = body.get("message") if isinstance(body, dict) else None
-    return " ".join(str(told or error).split())[:200] or type(error).__name__

@@ -103,5 +103,8 @@ def _may_be_on_the_hub(name: str) -> bool:
 
 
 def _check_key(variable: str) -> None:
-    if variable and not os.environ.get(variable):
+    key = os.environ.get(variable, "").strip()
+    if variable and not key:
         raise BadSetting(f"no key: put it into the environment variable {variable}, or set key_env to '' for none")
+    if not (key.isascii() and key.isprintable()):
+        raise BadSetting(f"the environment variable {variable} holds what cannot be a key")

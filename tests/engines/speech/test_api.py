@@ -28,6 +28,7 @@ FULL = {
 NO_TIMES = {
     "error": {"message": "response_format 'verbose_json' is not compatible with model", "param": "response_format"}
 }
+NO_WORDS = {"detail": [{"loc": ["body", "timestamp_granularities[]"], "msg": "Input should be 'segment'"}]}
 NO_MODEL = {"error": {"message": "The model 'whisper-9' does not exist", "code": "model_not_found"}}
 NO_MONEY = {"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}
 BAD_KEY = {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}
@@ -82,11 +83,27 @@ def test_words_are_not_asked_for_where_nobody_wants_them():
 
 def test_an_endpoint_without_times_gives_plain_text_and_is_asked_so_from_then_on():
     """Some models refuse verbose_json: one segment from the first word to the last stands for all."""
-    with endpoint(Reply(NO_TIMES, 400), Reply({"text": "A red car."})) as server:
+    with endpoint(Reply(NO_TIMES, 400), Reply(NO_TIMES, 400), Reply({"text": "A red car."})) as server:
         engine = open_engine(settings(server.url))
         heard = [engine.hear(noise(5.0), SPOKEN) for _ in range(2)]
     assert heard == [Heard("A red car.", None, None, (Segment("A red car.", 2.0, 3.5, None, None),), ())] * 2
-    assert [r.fields["response_format"] for r in server.requests] == [["verbose_json"], ["json"], ["json"]]
+    assert [r.fields["response_format"] for r in server.requests] == [["verbose_json"]] * 2 + [["json"]] * 2
+
+
+def test_an_endpoint_without_word_times_still_tells_segments():
+    """Refusing words is not refusing times."""
+    with endpoint(Reply(NO_WORDS, 422), Reply(FULL | {"words": None})) as server:
+        heard = hear(server.url)
+    assert (heard.words, len(heard.segments)) == ((), 1)
+    assert server.requests[1].fields["timestamp_granularities[]"] == ["segment"]
+
+
+def test_times_beyond_what_was_sent_are_brought_back_to_it():
+    """An endpoint that counts the padding of its window cannot have heard anything there; half a character is replaced."""
+    segment = {"text": "A car\ud800", "start": -1, "end": 30}
+    with endpoint(Reply({"text": "A car\ud800", "segments": [segment]})) as server:
+        heard = hear(server.url)
+    assert (heard.text, heard.segments[0][:3]) == ("A car?", ("A car?", 2.0, 3.5))
 
 
 def test_no_speech_is_not_sent():
@@ -119,9 +136,25 @@ def test_what_may_pass_is_asked_again(trouble):
         (Reply("A red car."), SpeechOutcome.SERVER_ERROR, 1),
         (Reply({"text": "A", "segments": [{"text": "A"}]}), SpeechOutcome.SERVER_ERROR, 1),
         (Reply({"text": "A", "words": "A"}), SpeechOutcome.SERVER_ERROR, 1),
+        (Reply('{"text": "A", "words": [{"word": "A", "start": NaN, "end": 1}]}'), SpeechOutcome.SERVER_ERROR, 1),
+        (Reply({"text": "A", "language": ["en"]}), SpeechOutcome.SERVER_ERROR, 1),
+        (Reply("[" * 100_000), SpeechOutcome.SERVER_ERROR, 1),
         (Reply(drops=True), SpeechOutcome.CONNECT, 1),
     ],
-    ids=["429", "500", "400", "413", "no text", "no JSON", "half a segment", "words are no list", "dropped"],
+    ids=[
+        "429",
+        "500",
+        "400",
+        "413",
+        "no text",
+        "no JSON",
+        "half a segment",
+        "words are no list",
+        "no time",
+        "no language",
+        "too deep",
+        "dropped",
+    ],
 )
 def test_what_fails_one_recording_is_told_of_it(reply, outcome, tries):
     """Each class has its outcome; what will not pass is asked once, so that nothing is paid for twice."""
@@ -172,6 +205,28 @@ def test_what_fails_every_recording_stops_the_work(reply, told):
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "sesame" not in str(caught.value)
+
+
+def test_a_key_is_never_repeated():
+    """Not even where the server sends it back."""
+    echo = {"error": {"message": "Incorrect API key provided: sesame"}}
+    with endpoint(Reply(echo, 401)) as server, pytest.raises(PixmoError, match=r"provided: …$"):
+        hear(server.url)
+    with endpoint(Reply(echo, 400)) as server, pytest.raises(HearingFault) as caught:
+        hear(server.url)
+    assert caught.value.detail == "400: Incorrect API key provided: …"
+
+
+def test_what_cannot_be_a_key_is_told(monkeypatch):
+    """White space around a key is forgiven; a line break within is not, since no header can hold it."""
+    monkeypatch.setenv("PIXMO_TEST_KEY", " sesame\n")
+    with endpoint(Reply(FULL)) as server:
+        hear(server.url)
+    assert server.requests[0].headers["authorization"] == "Bearer sesame"
+    monkeypatch.setenv("PIXMO_TEST_KEY", "ses\name")
+    with pytest.raises(BadSetting, match="PIXMO_TEST_KEY holds what cannot be a key") as caught:
+        open_engine(settings("http://127.0.0.1:1/v1"))
+    assert "ses" not in str(caught.value)
 
 
 def test_no_key_names_the_variable(monkeypatch):

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[3] / "scripts" / "bench_speech.py"
 
 
+@pytest.mark.slow
 def test_the_word_error_rate_of_a_clear_voice_is_told():
     """A loose bound: far better than guessing, far from perfect, and the total is that of the one voice."""
     command = [sys.executable, str(SCRIPT), "wer", "--sentences", "3", "--voices", "en-us+klatt4", "--json"]
