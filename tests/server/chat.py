@@ -4,10 +4,10 @@
         server.script = ["429:0.1", "500", "ok"]     # what happens to the next requests, in order; then `shares`
         server.shares = {"429": 0.05, "hang": 0.01}  # drawn from the seed, the question and how often it was asked
         … ChatSettings(model="m", base_url=server.base_url) …
-        server.times("what is asked")                # requests whose last user message holds this text
+        server.times("what is asked")                # requests in which the user says this
         server.log[0].fault
 
-`answer(body)` gives the text for a request's body; the default repeats the last user message. It runs in a thread of its
+`answer(body)` gives the text for a request's body; the default repeats what the user said. It runs in a thread of its
 own; alone: `python -m tests.server.chat --latency 0.2 --shares '{"429": 0.05}'` prints its base URL, and GET /log tells
 what was asked.
 
@@ -44,7 +44,7 @@ class Seen(NamedTuple):
     """One request, or one line of a batch, as it was answered; `at` is `time.monotonic()` of its arrival."""
 
     at: float
-    question: str  # the last user message
+    question: str  # all that the user said
     fault: str
     tokens_in: int
     tokens_out: int
@@ -52,9 +52,9 @@ class Seen(NamedTuple):
     batch: str = ""
 
 
-def last_user_message(body: Body) -> str:
-    """What a request asks."""
-    return next((str(m["content"]) for m in reversed(body["messages"]) if m["role"] == "user"), "")
+def question_of(body: Body) -> str:
+    """What a request asks: all that the user says in it."""
+    return "\n\n".join(str(m["content"]) for m in body["messages"] if m["role"] == "user")
 
 
 def n_tokens(text: str) -> int:
@@ -76,7 +76,7 @@ class ChatServer:
 
     def __init__(
         self,
-        answer: Callable[[Body], str] = last_user_message,
+        answer: Callable[[Body], str] = question_of,
         *,
         latency_s: float = 0.0,
         shares: dict[str, float] | None = None,
@@ -109,7 +109,7 @@ class ChatServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     def times(self, part: str = "") -> int:
-        """How often something was asked whose last user message holds `part`."""
+        """How often something was asked in which the user says `part`."""
         return sum(part in seen.question for seen in self.log)
 
     def answered(self, part: str = "") -> int:
@@ -138,6 +138,7 @@ class ChatServer:
         app.router.add_post("/v1/files", self._upload)
         app.router.add_get("/v1/files/{id}/content", self._download)
         app.router.add_post("/v1/batches", self._open_batch)
+        app.router.add_get("/v1/batches", self._list_batches)
         app.router.add_get("/v1/batches/{id}", self._poll_batch)
         app.router.add_post("/v1/batches/{id}/cancel", self._cancel_batch)
         app.router.add_get("/log", self._tell)
@@ -168,7 +169,7 @@ class ChatServer:
                 self._note(at, body, fault)
                 assert request.transport is not None  # it is connected
                 request.transport.abort()
-                raise ConnectionResetError
+                return web.Response()
             reply = self.reply(body, fault)
             self._note(at, body, fault, reply)
         finally:
@@ -182,7 +183,7 @@ class ChatServer:
             return "404"
         if self.script:
             return self.script.pop(0)
-        question = last_user_message(body)
+        question = question_of(body)
         self._tries[question] += 1
         return draw(self.shares, self.seed, question, self._tries[question])
 
@@ -223,7 +224,7 @@ class ChatServer:
         } | ({"usage": usage} if self.tells_usage else {})
 
     def _note(self, at: float, body: Body, fault: str, reply: Reply | None = None, batch: str = "") -> None:
-        self.log.append(Seen(at, last_user_message(body), fault, *(reply.usage if reply else (0, 0)), body, batch))
+        self.log.append(Seen(at, question_of(body), fault, *(reply.usage if reply else (0, 0)), body, batch))
 
     async def _tell(self, request: web.Request) -> web.StreamResponse:
         log = [seen._replace(body={})._asdict() for seen in self.log]
@@ -276,6 +277,16 @@ class ChatServer:
             else:
                 self._finish(batch, "cancelled" if cancelling else self.batch_end)
         return web.json_response(batch)
+
+    async def _list_batches(self, request: web.Request) -> web.StreamResponse:
+        newest_first = list(self.batches)[::-1]
+        if after := request.query.get("after"):
+            newest_first = newest_first[newest_first.index(after) + 1 :]
+        page = newest_first[:2]  # few, so that clients must turn pages
+        return web.json_response(
+            {"object": "list", "data": [self.batches[n] for n in page], "has_more": len(newest_first) > 2}
+            | {"first_id": page[0] if page else None, "last_id": page[-1] if page else None}
+        )
 
     async def _cancel_batch(self, request: web.Request) -> web.StreamResponse:
         batch = self.batches[request.match_info["id"]]
@@ -362,7 +373,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--answer", default="", help="the text of every answer; none: the question")
     given = options.parse_args()
-    answer = (lambda body: given.answer) if given.answer else last_user_message
+    answer = (lambda body: given.answer) if given.answer else question_of
     server = ChatServer(answer, latency_s=given.latency, shares=given.shares, seed=given.seed, port=given.port)
     with server:
         print(server.base_url, flush=True)

@@ -92,7 +92,7 @@ class Purse:
                 self.budget.hold(usd)
                 turn.set_result(None)
             elif not turn.done():
-                turn.set_exception(_spent(self.budget, usd))
+                turn.set_exception(over(self.budget, usd))
             self._waiting.popleft()
 
 
@@ -124,7 +124,8 @@ class Hold:
             self._purse.settle()
 
 
-def _spent(budget: Budget, usd: float) -> BudgetSpent:
+def over(budget: Budget, usd: float) -> BudgetSpent:
+    """What to say when it does not fit."""
     return BudgetSpent(
         f"the budget of {budget.limit:g} USD is spent: {budget.spent:.4f} USD are counted and the next question may cost "
         f"{usd:.4f}; raise budget_usd and run again, answers so far are kept"

@@ -15,7 +15,7 @@ from pixmo.engines.chat.question import ChatQuestion, Message
 from pixmo.engines.chat.settings import ChatSettings
 
 PER_MESSAGE = 16  # tokens a template puts around a message, at most
-PER_REQUEST = 64  # and around all of them, a default system prompt included
+PER_REQUEST = 128  # around all of them: a default system prompt, our sentence about the schema
 REASON_CHARS = 500  # of what a repair is told
 REASON_TOKENS = 2 * PER_MESSAGE + 4 * REASON_CHARS + 200  # UTF-8 has at most four bytes a character; and our words
 

@@ -31,12 +31,12 @@ class Failure:
 TOO_LATE = Failure(ChatOutcome.TIMEOUT, "no answer in time", again=True, charged=True, pressed=True)
 
 
-def of_exception(error: Exception, settings: ChatSettings) -> Failure | None:
-    """What an error of the client means; None for one that is no failure of the world."""
+def of_exception(error: Exception, settings: ChatSettings, secret: str = "") -> Failure | None:
+    """What an error of the client means; None for one that is no failure of the world. The secret is never told."""
     if isinstance(error, TimeoutError):
         return TOO_LATE
     if isinstance(error, openai.APIStatusError):
-        return _of_status(error, settings)
+        return _of_status(error, settings, secret)
     if isinstance(error, openai.APIConnectionError):  # time-outs included
         cause = error.__cause__
         kind = type(cause).__name__
@@ -47,10 +47,11 @@ def of_exception(error: Exception, settings: ChatSettings) -> Failure | None:
     return None
 
 
-def _of_status(error: openai.APIStatusError, settings: ChatSettings) -> Failure:
+def _of_status(error: openai.APIStatusError, settings: ChatSettings, secret: str) -> Failure:
     status, body = error.status_code, error.response.content
     code = str(error.code or "")
-    said = one_line(f"{status}: {'a web page' if looks_like_html(body) else error.message}")
+    message = "a web page" if looks_like_html(body) else error.message.removeprefix(f"Error code: {status} - ")
+    said = one_line(f"{status}: {message.replace(secret, '[key]') if secret else message}")
     whole = _ends(status, code, said, settings)
     if whole:
         return Failure(ChatOutcome.FORBIDDEN if status in (401, 402) else ChatOutcome.CLIENT_ERROR, said, ends=whole)
