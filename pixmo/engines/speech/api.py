@@ -21,12 +21,7 @@ from pixmo.engines.speech.settings import SpeechSettings
 from pixmo.errors import BadSetting, PixmoError
 
 Json = dict[str, Any]  # Any: what the endpoint says
-_REFUSED = (
-    "verbose_json",
-    "response_format",
-    "timestamp_granularities",
-    "timestamp granularities",
-)  # forms, in a 400 or 422
+_REFUSED = ("verbose_json", "response_format", "timestamp_granularities")  # forms, in a 400 or 422
 _TIMED: Json = {"response_format": "verbose_json"}
 
 
@@ -66,7 +61,7 @@ class ApiEngine:
             try:
                 return self._send(sound, self._forms[0])
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if len(self._forms) == 1 or not any(name in str(error).lower() for name in _REFUSED):
+                if len(self._forms) == 1 or not any(name in error.response.text for name in _REFUSED):
                     raise
                 del self._forms[0]
 
@@ -93,7 +88,7 @@ class ApiEngine:
     def _told(self, error: openai.APIStatusError) -> Exception:
         """What a status means, once the client has given up."""
         s, status, line = self._settings, error.status_code, self._line(error)
-        names_model = error.code == "model_not_found" or "model" in str(error.body or "").lower()
+        names_model = error.code == "model_not_found" or "model" in error.response.text.lower()
         if status in (401, 403):
             where = f"the key in ${s.key_env}" if s.key_env else "a request without a key (set key_env)"
             return PixmoError(f"{self._client.base_url} refuses {where}: {status}, {line}")
@@ -110,8 +105,10 @@ class ApiEngine:
 
     def _line(self, error: BaseException) -> str:
         """What was said, in one line, without the key: some servers repeat it."""
-        body = getattr(error, "body", None)
-        told = body.get("message") if isinstance(body, dict) else None
+        told: object = None
+        if isinstance(error, openai.APIStatusError) and not _is_html("", error.response.content):
+            told = error.body.get("message") if isinstance(error.body, dict) else None
+            told = told or error.response.text
         line = " ".join(str(told or error).split()) or type(error).__name__
         return (line.replace(self._key, "…") if len(self._key) > 4 else line)[:200]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -69,8 +69,9 @@ class _Handler(BaseHTTPRequestHandler):
         plain = {"Content-Type": "text/plain" if is_text else "application/json", "Content-Length": str(len(body))}
         for name, value in (plain | {"Connection": "close"} | dict(reply.headers)).items():
             self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # whoever asked may have left
+            self.end_headers()
+            self.wfile.write(body)
 
     def _request(self) -> Request:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -190,12 +190,24 @@ def test_nobody_there_is_a_connection_that_failed():
         (Reply(NO_MONEY, 429, SOON), "hears nothing more on this account: You exceeded your quota"),
         (Reply(NO_MODEL, 404), "has no model 'whisper-9': The model 'whisper-9' does not exist"),
         (Reply(NO_MODEL, 400), "has no model 'whisper-9': The model 'whisper-9' does not exist"),
+        (Reply({"detail": "Model 'whisper-9' is not installed"}, 404), 'has no model \'whisper-9\': {"detail": "Model'),
         (Reply({"detail": "Not Found"}, 404), "has no /audio/transcriptions (404): check base_url"),
         (Reply(PAGE, 404, (("Content-Type", "text/html"),)), "answers with a web page: base_url must be the API"),
         (Reply(PAGE, 200, (("Content-Type", "text/html; charset=utf-8"),)), "answers with a web page"),
         (Reply(PAGE), "answers with a web page: base_url must be the API, often …/v1"),
     ],
-    ids=["401", "403", "quota", "404 model", "400 model", "404 path", "404 page", "200 page", "page as text"],
+    ids=[
+        "401",
+        "403",
+        "quota",
+        "404 model",
+        "400 model",
+        "404 detail",
+        "404 path",
+        "404 page",
+        "200 page",
+        "page as text",
+    ],
 )
 def test_what_fails_every_recording_stops_the_work(reply, told):
     """A wrong key, model or address is told in one line with the address; the key itself is not in it."""
