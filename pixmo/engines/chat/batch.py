@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, NewType, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NewType, Self
 
 from pixmo.ask import Answer, ChatOutcome
 from pixmo.engines.chat.budget import Budget, over
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 BatchId = NewType("BatchId", str)
 Keyed = tuple[Digest, ChatQuestion]
 CheckOf = Callable[[ChatQuestion, str], str]
-ENDPOINT = "/v1/chat/completions"
+ENDPOINT: Final = "/v1/chat/completions"
 MARK = "pixmo_batch"  # the metadata a batch is found again by
-WINDOW = "24h"
+WINDOW: Final = "24h"
 RETRIES = 5  # of what may be repeated: all but beginning a batch
 _OVER = frozenset({"completed", "failed", "expired", "cancelled"})
 
@@ -104,11 +104,21 @@ class BatchClient:
 
     async def submit(self, part: Sequence[Keyed], name: str) -> BatchId:
         """Uploads the questions and begins their batch. Raises BudgetSpent before, when all at their worst do not fit."""
-        import openai
-
         worst = sum(self._worst(question) for _, question in part)
         if not self.budget.fits(worst):
             raise over(self.budget, worst)
+        self.budget.hold(worst)
+        try:
+            begun = await self._begin(part, name)
+        except BaseException:
+            self.budget.give_back(worst)
+            raise
+        self._holds[begun] = worst
+        return begun
+
+    async def _begin(self, part: Sequence[Keyed], name: str) -> BatchId:
+        import openai
+
         data = b"".join(self._line(key, question) for key, question in part)
         try:
             file = await self._patient.files.create(file=("questions.jsonl", data), purpose="batch")
@@ -118,17 +128,14 @@ class BatchClient:
             batch = await self._client.batches.create(
                 input_file_id=file.id, endpoint=ENDPOINT, completion_window=WINDOW, metadata={MARK: name}
             )
-            begun = BatchId(batch.id)
+            return BatchId(batch.id)
         except openai.APIConnectionError as error:  # it may have begun all the same
             found = await self.find(name)
             if found is None:
                 raise self._told(error) from None
-            begun = found
+            return found
         except openai.OpenAIError as error:
             raise self._told(error) from None
-        self.budget.hold(worst)
-        self._holds[begun] = worst
-        return begun
 
     async def find(self, name: str) -> BatchId | None:
         """The batch that was begun under this name, if there is one."""

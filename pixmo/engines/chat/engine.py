@@ -141,7 +141,7 @@ class ChatEngine:
     ) -> Completion | Failure:
         """One request through the gate, entered into the ledger and paid, also when it is cancelled in mid-flight."""
         tokens = tokens_in + self.settings.max_tokens
-        ticket = await self._gate.enter(tokens)
+        ticket = await self._gate.enter(tokens, begun=ledger.tries > 1)
         if self._ended is not None:
             self._gate.leave(ticket, pressed=False, tokens_unused=tokens)
             raise self._ended

@@ -23,9 +23,9 @@ class Gate:
     def __repr__(self) -> str:
         return f"Gate({self.in_flight} in flight, {len(self._waiting)} waiting, {self.width!r})"
 
-    async def enter(self, tokens: int) -> int:
-        """Waits for a place, then for its time; returns what `leave` wants to know."""
-        await self._place()
+    async def enter(self, tokens: int, *, begun: bool = False) -> int:
+        """Waits for a place, then for its time; returns what `leave` wants to know. What was begun before goes first."""
+        await self._place(begun)
         try:
             while (pause := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110 – it may be made longer meanwhile
                 await asyncio.sleep(pause)
@@ -44,12 +44,15 @@ class Gate:
         self._tokens.give_back(tokens_unused)
         self._free()
 
-    async def _place(self) -> None:
+    async def _place(self, first: bool) -> None:
         if not self._waiting and self.in_flight < self.width.limit:
             self.in_flight += 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        if first:
+            self._waiting.appendleft(turn)
+        else:
+            self._waiting.append(turn)
         try:
             await turn
         except asyncio.CancelledError:
