@@ -47,9 +47,11 @@ class Askers:
 
     def _engine(self, stage: AnyStage) -> Journalled[Any]:  # Any: as above
         if stage.asks == "chat":
+            from pixmo.run.batching import Batching
             from pixmo.run.chatting import Chatting
 
-            return Journalled(self._store, Chatting(stage), ChatOutcome, "text")
+            engine = Batching(stage, self._store) if stage.batch else Chatting(stage)
+            return Journalled(self._store, engine, ChatOutcome, "text")
         self._hearers = self._hearers or Hearers(self._processes)
         if stage.asks == "listen":
             return Journalled(self._store, Listening(self._hearers, self._store, stage), SpeechOutcome)

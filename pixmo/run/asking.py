@@ -20,7 +20,6 @@ from pixmo.storage.store import Store
 Q = TypeVar("Q")
 Q_contra = TypeVar("Q_contra", contravariant=True)
 SYNC_S = 2.0  # answers are made to survive a power cut so often; a killed process loses none
-LAST_ANSWERS_S = 60.0  # waited for what is in flight when a run ends early
 OWN = ("key", "round", "outcome", "detail")
 
 
@@ -30,6 +29,10 @@ class Asked(Protocol[Q_contra]):
     @property
     def width(self) -> int:
         """How many questions it takes at once."""
+
+    @property
+    def patience_s(self) -> float:
+        """How long its last answers are waited for when a run ends early."""
 
     def key(self, question: Q_contra) -> Digest:
         """The question's name: of the engine's fingerprint and all that changes the answer."""
@@ -84,7 +87,7 @@ class Journalled(Generic[Q]):
         """Sends nothing more, keeps what still comes for a while, ends the engine."""
         self._closed = True
         if self._workers:
-            await asyncio.wait(self._workers, timeout=LAST_ANSWERS_S)
+            await asyncio.wait(self._workers, timeout=self.engine.patience_s)
         for task in self._workers:
             task.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)

@@ -21,6 +21,8 @@ class Chatting:
         self._engine = ChatEngine(ChatSettings(**stage.chat_settings()))
         self._is_open = False
 
+    patience_s = 20.0  # what is in flight may have been paid
+
     @property
     def width(self) -> int:
         """As many at once as the engine wants to have at hand."""
@@ -35,14 +37,18 @@ class Chatting:
         if not self._is_open:
             self._is_open = True
             await self._engine.__aenter__()
-        answer = await self._engine.ask(question, partial(self._stage.check_answer, question))
-        about = {"about": list(question.about)} if question.about else {}
-        return Answer(answer.outcome, answer.value, answer.detail, {**(answer.facts or {}), **about}, answer.cost)
+        return about(question, await self._engine.ask(question, partial(self._stage.check_answer, question)))
 
     async def close(self) -> None:
         """Closes the client."""
         if self._is_open:
             await self._engine.__aexit__(None, None, None)
+
+
+def about(question: ChatQuestion, answer: Answer[Any]) -> Answer[Any]:
+    """The answer with what it is about, so that it can be forgotten."""
+    told = {"about": list(question.about)} if question.about else {}
+    return Answer(answer.outcome, answer.value, answer.detail, {**(answer.facts or {}), **told}, answer.cost)
 
 
 def chat_key(stage: AnyStage, question: ChatQuestion) -> Digest:

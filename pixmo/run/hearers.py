@@ -69,6 +69,8 @@ class Hearers:
 class _Recordings:
     """What listening and hearing share: bytes from the store, answers from a process."""
 
+    patience_s = 0.0  # nothing was paid, or little
+
     def __init__(self, hearers: Hearers, store: Store) -> None:
         self._hearers, self._store = hearers, store
 

@@ -233,7 +233,10 @@ class Runner:
                     await self._group(shard, group)
 
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(SHARDS_IN_FLIGHT, len(self._shards))):
+            batched = any(
+                getattr(step.stage, "batch", False) for step in phase
+            )  # a batch a day: the more in it the better
+            for _ in range(len(self._shards) if batched else min(SHARDS_IN_FLIGHT, len(self._shards))):
                 tasks.create_task(worker())
 
     async def _group(self, shard: Shard, group: list[Step]) -> None:

@@ -28,6 +28,7 @@ class Scripted:
         self.failing: dict[str, Exception] = {}
         self.outcome = ChatOutcome.OK
         self.closed = False
+        self.patience_s = 5.0
 
     def key(self, question: str) -> Digest:
         return digest(f"scripted\n{question}".encode())
