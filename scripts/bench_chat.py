@@ -34,7 +34,6 @@ sys.path.insert(0, str(ROOT))
 from pixmo.ask import ChatOutcome  # noqa: E402
 from pixmo.engines.chat.budget import BudgetSpent  # noqa: E402
 from pixmo.engines.chat.engine import ChatEngine  # noqa: E402
-from pixmo.engines.chat.limits import FIRST_BACKOFF_S  # noqa: E402
 from pixmo.engines.chat.question import ChatQuestion, Message  # noqa: E402
 from pixmo.engines.chat.settings import ChatSettings  # noqa: E402
 from pixmo.engines.chat.wire import body_of  # noqa: E402
@@ -97,7 +96,7 @@ def ideal_s(asked: list[ChatQuestion], seed: int) -> float:
         heapq.heappush(slots, start + takes)
         end = max(end, start + takes)
         if fault != "ok":
-            pause = max(FIRST_BACKOFF_S * 2 ** (nth - 1) / 2, RETRY_AFTER_S if fault.startswith("429") else 0.0)
+            pause = max(ChatSettings.retry_base_s * 2 ** (nth - 1) / 2, RETRY_AFTER_S if fault.startswith("429") else 0.0)
             heapq.heappush(ready, (start + takes + pause, number, nth + 1))
     return end
 

@@ -41,13 +41,13 @@ VERSION = 1  # of how questions are put to the model
 
 
 class ChatEngine:
-    """See the module. `chance` draws the jitter of back-offs."""
+    """See the module."""
 
-    def __init__(self, settings: ChatSettings, chance: random.Random | None = None) -> None:
+    def __init__(self, settings: ChatSettings) -> None:
         self.settings = settings
         self.budget = Budget(settings.budget_usd)
         self._purse, self._gate = Purse(self.budget), Gate(settings)
-        self._chance = chance or random.Random()
+        self._chance = random.Random()  # jitter
         self._fingerprint = fingerprint_of(settings)
         self._client: openai.AsyncOpenAI | None = None
         self._secret = b""
@@ -134,7 +134,8 @@ class ChatEngine:
 
                 self._ended = unreachable(self.settings, said.detail)
                 raise self._ended
-            await asyncio.sleep(max(backoff_s(failed, self._chance), said.retry_after_s))
+            pause = backoff_s(failed, self.settings.retry_base_s, self._chance)
+            await asyncio.sleep(max(pause, said.retry_after_s))
 
     async def _send(
         self, body: dict[str, Any], tokens_in: int, worst: float, ledger: Ledger, hold: Hold

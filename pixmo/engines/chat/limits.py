@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 30.0
 LONGEST_RETRY_AFTER_S = 300.0  # an endpoint that asks for more patience than this is given up
 PRESSED_SHARE = 0.25  # of the last answers: that is a burst; single refusals come and go
@@ -70,7 +69,7 @@ class Pace:
             self._free_at -= amount / self._per_s
 
 
-def backoff_s(failed: int, chance: random.Random) -> float:
-    """Seconds before the next try, after so many failed ones: doubling from 0.5, the latter half of it drawn."""
-    longest = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(failed - 1, 16))
+def backoff_s(failed: int, base_s: float, chance: random.Random) -> float:
+    """Seconds before the next try, after so many failed ones: doubling from `base_s`, the latter half of it drawn."""
+    longest = min(LONGEST_BACKOFF_S, base_s * 2.0 ** min(failed - 1, 16))
     return longest * (0.5 + chance.random() / 2)

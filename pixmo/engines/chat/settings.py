@@ -30,6 +30,7 @@ class ChatSettings:
     tokens_per_min: int = 0  # in and out; 0 is no limit
     timeout_s: float = 120.0  # one request, from the first byte sent to the last received
     retries: int = 8  # further tries of what may pass
+    retry_base_s: float = 0.5  # the first comes within this, the next within twice this, … at most half a minute
     key_env: str = "OPENAI_API_KEY"  # the environment variable that holds the key
     usd_per_mtok_in: float | None = None
     usd_per_mtok_out: float | None = None
@@ -83,6 +84,7 @@ _RANGES = (
     ("tokens_per_min", 0, math.inf),
     ("timeout_s", 0.001, 86_400),
     ("retries", 0, 100),
+    ("retry_base_s", 0, 30),
     ("usd_per_mtok_in", 0, 1e6),
     ("usd_per_mtok_out", 0, 1e6),
     ("budget_usd", 0, 1e9),
