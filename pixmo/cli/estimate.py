@@ -13,6 +13,7 @@ from pixmo.run.job import Effort, open_input
 from pixmo.run.recipe import Recipe
 
 if TYPE_CHECKING:
+    from pixmo.cli.estimate_spoken import Spoken
     from pixmo.sources.source import Source
 
 MEAN_BYTES = 250_000  # of a PixMo picture: 266 GB in 1.07 million files of a mirror
@@ -66,8 +67,14 @@ def print_dry_run(recipe: Recipe, out: Path, effort: Effort, as_json: bool) -> i
     need = needed(source, columns, download is not None)
     hours = Pace.of(download, effort.processes).hours(need)
     stages = [step.use for step in recipe.steps]
+    said = _spoken(recipe, source, out)
     if as_json:
-        print(told({"source": source.name, "out": str(out), "stages": stages, **asdict(need), "hours": hours}))
+        print(
+            told(
+                {"source": source.name, "out": str(out), "stages": stages, **asdict(need), "hours": hours}
+                | ({"spoken": said.as_json()} if said else {})
+            )
+        )
         return 0
     print(f"{source.name}: {need.rows:,} rows, into {out}")
     print(
@@ -75,7 +82,19 @@ def print_dry_run(recipe: Recipe, out: Path, effort: Effort, as_json: bool) -> i
     )
     print(f"stages: {', '.join(stages)}")
     print("\n".join(lines(need, hours)))
+    if said:
+        from pixmo.cli.estimate_spoken import spoken_lines
+
+        print("\n".join(spoken_lines(said)))
     return 0
+
+
+def _spoken(recipe: Recipe, source: Any, out: Path) -> Spoken | None:  # Any: a Source
+    if recipe.find("write_caption") is None:
+        return None
+    from pixmo.cli.estimate_spoken import spoken
+
+    return spoken(recipe, source, out)
 
 
 def lines(need: Need, hours: dict[str, float]) -> list[str]:

@@ -80,6 +80,10 @@ class RecordingsSource:
         ]
         return {"recordings": self.name, "files": digest_of(files)}
 
+    def counts(self) -> list[int]:
+        """How many recordings each picture has."""
+        return [len(d.clips) for d in self._described()]
+
     def batches(self, batch_rows: int = 8192) -> Iterator[pa.RecordBatch]:
         """The rows in order, with the bytes of pictures and recordings; about 64 MB at a time."""
         held: list[dict[str, Any]] = []  # Any: column values

@@ -32,7 +32,7 @@ class TranscribeAgain:
     second_base_url: str = meaning("", "address of its endpoint, with engine api")
     second_key_env: str = effort("OPENAI_API_KEY", "environment variable that holds that endpoint's key")
     second_device: str = effort("auto", "where its model runs: auto, cpu or cuda")
-    hear_timeout_s: float = effort(3600.0, "seconds that hearing one recording may take")
+    second_timeout_s: float = effort(3600.0, "seconds that hearing one recording again may take")
 
     def __post_init__(self) -> None:
         self.fingerprint  # noqa: B018 – raises BadSetting here, not in a process far away
@@ -43,6 +43,11 @@ class TranscribeAgain:
             engine=self.second_engine, speech_model=self.second_model, language=self.second_language,
             speech_base_url=self.second_base_url, speech_key_env=self.second_key_env, device=self.second_device,
         )  # fmt: skip
+
+    @property
+    def hear_timeout_s(self) -> float:
+        """As `Transcribe.hear_timeout_s`."""
+        return self.second_timeout_s
 
     @property
     def needs(self) -> pa.Schema:

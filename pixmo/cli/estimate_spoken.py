@@ -1,0 +1,115 @@
+"""What captions from speech would take: recordings to hear, questions to a model, tokens, dollars; shown with its assumptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from pixmo.cli.printing import many
+from pixmo.engines.chat.estimate import Estimate, estimate
+from pixmo.engines.chat.settings import ChatSettings
+from pixmo.run.folder import Folder
+from pixmo.run.recipe import Recipe
+from pixmo.run.runner import Works, asked_by, one_batch, shards_of
+from pixmo.sources.recordings import RecordingsSource
+from pixmo.stage import AnyStage
+from pixmo.storage.store import Store
+
+if TYPE_CHECKING:
+    from pixmo.engines.chat.question import ChatQuestion
+
+RECORDING_S = 75.0  # of one recording, where nothing is known: people were asked for 60 to 90 seconds
+WORDS_PER_S = 2.3  # of somebody who describes a picture
+USUAL_ANSWER = 700  # tokens of a caption of 200 words with its units
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a set asks for; `heard` when the questions are known exactly, because the transcripts are there."""
+
+    recordings: int
+    heard: bool
+    hours: float
+    chat: Estimate | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "recordings": self.recordings,
+            "hours": self.hours,
+            "exact": self.heard,
+            "chat": self.chat and asdict(self.chat),
+        }
+
+
+def spoken(recipe: Recipe, source: Any, out: Path) -> Spoken | None:  # Any: a Source
+    """For a recipe that writes captions; None for another."""
+    writer = recipe.find("write_caption")
+    if writer is None:
+        return None
+    recordings = source.counts() if isinstance(source, RecordingsSource) else []
+    hours = sum(recordings) * RECORDING_S / 3600
+    if not hasattr(writer, "asks") or writer.writer != "llm":
+        return Spoken(sum(recordings), False, hours, None)
+    settings = ChatSettings(**writer.chat_settings())
+    exact = list(_unanswered(recipe, out)) if Folder(out).exists() else []
+    questions = exact or list(_typical(writer, recordings or _told(source)))
+    return Spoken(sum(recordings), bool(exact), hours, estimate(questions, settings, USUAL_ANSWER))
+
+
+def spoken_lines(found: Spoken) -> Iterator[str]:
+    """For people."""
+    if found.recordings:
+        yield f"{many(found.recordings, 'recording')}, about {found.hours:.1f} h at {RECORDING_S:.0f} s each"
+    if found.chat is None:
+        yield "captions are written by rules: nothing is asked of a model"
+        return
+    e = found.chat
+    known = (
+        "the transcripts are there" if found.heard else f"transcripts of {RECORDING_S * WORDS_PER_S:.0f} words assumed"
+    )
+    yield f"{many(e.questions, 'question')} to the model ({known}): {e.tokens_in:,} tokens in, {e.tokens_out:,} out"
+    if e.usd is None:
+        yield "  dollars are not known: give --usd-per-mtok-in and --usd-per-mtok-out"
+    else:
+        yield f"  about {e.usd:.2f} USD, {e.usd_at_most:.2f} at the very most; --budget-usd stops before it is passed"
+
+
+def _unanswered(recipe: Recipe, out: Path) -> Iterator[ChatQuestion]:
+    """The questions of an earlier run's transcripts that have no answer yet."""
+    folder = Folder(out)
+    side_files, store = folder.side_files(), Store(folder.store_path(), looks_only=True)
+    shards = shards_of(folder.plan(), side_files)
+    Works(side_files, store).attach_finished(recipe, shards)
+    step = next(s for s in recipe.steps if s.use == "write_caption")
+    for shard in shards:
+        if all(shard.source_of(f.name) for f in step.stage.needs if f.name not in step.stage.optional):
+            questions = step.stage.questions(one_batch(shard.table(step.stage.needs)))
+            for key, question in zip(asked_by(shard, step), questions, strict=True):
+                line = store.journal.get(key)
+                if line is None or line.get("open"):
+                    yield question
+
+
+def _typical(writer: AnyStage, recordings: list[int]) -> Iterator[ChatQuestion]:
+    """Questions about transcripts of the usual length, for so many recordings of each picture."""
+    text = " ".join(["spoken"] * round(RECORDING_S * WORDS_PER_S))
+    of_size = {n: _questions(writer, [text] * n) for n in set(recordings)}
+    for n in recordings:
+        yield from of_size[n]
+
+
+def _questions(writer: AnyStage, transcripts: list[str]) -> list[ChatQuestion]:
+    columns = {f.name: pa.nulls(1, f.type) for f in writer.needs}
+    columns["transcripts"] = pa.array([transcripts], pa.list_(pa.string()))
+    asked: list[ChatQuestion] = writer.questions(pa.RecordBatch.from_pydict(columns, schema=writer.needs))
+    return asked
+
+
+def _told(source: Any) -> list[int]:  # Any: a Source of rows that have transcripts
+    """How many transcripts each row has."""
+    return [len(row or ()) for batch in source.batches() for row in batch.column("transcripts").to_pylist()]
