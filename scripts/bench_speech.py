@@ -132,6 +132,7 @@ def bare_loop(folder: Path, result: Path) -> None:
     for path in sorted(folder.glob("*.wav")):
         samples, texts = decode(path.read_bytes(), 600.0).samples, []
         for start_s, end_s in speech_spans(samples):
+            decoder.reinit_feat()
             decoder.start_utt()
             decoder.process_raw(as_pcm(samples[int(start_s * RATE) : int(end_s * RATE)]), full_utt=True)
             decoder.end_utt()
@@ -142,7 +143,7 @@ def bare_loop(folder: Path, result: Path) -> None:
 
 RECIPE = """
 name = "heard"
-input = "recordings"
+input = "clips"
 recordings = true
 [[stage]]
 use = "unpack_pictures"
@@ -174,8 +175,8 @@ def timed(command: list[str]) -> Used:
 def through_pixmo(folder: Path, out: Path, n_proc: int) -> Used:
     """The same clips through a recipe."""
     recipe = out.with_suffix(".toml")
-    recipe.write_text(RECIPE)
-    command = [sys.executable, "-m", "pixmo", "run", str(recipe), str(folder), str(out)]
+    recipe.write_text(RECIPE.replace('"clips"', json.dumps(str(folder))))
+    command = [sys.executable, "-m", "pixmo", "run", str(recipe), str(out)]
     return timed([*command, "--n-proc", str(n_proc), "--quiet"])
 
 

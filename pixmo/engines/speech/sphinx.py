@@ -25,7 +25,6 @@ class SphinxEngine:
 
     def __init__(self, settings: SpeechSettings) -> None:
         self.fingerprint = settings.fingerprint
-        # Batch normalisation looks at one utterance only: with the live one, words depend on what was heard before.
         self._decoder = Decoder(samprate=SAMPLE_RATE, frate=_FRAMES_PER_S, cmn="batch", loglevel="FATAL")
 
     def hear(self, samples: Samples, spans: Sequence[Span]) -> Heard:
@@ -44,6 +43,7 @@ class SphinxEngine:
         part = samples[int(span.start_s * SAMPLE_RATE) : int(span.end_s * SAMPLE_RATE)]
         if len(part) < SAMPLE_RATE // 10:  # the decoder refuses an utterance without a single frame of features
             return
+        self._decoder.reinit_feat()  # else features carry something of the utterance before into this one
         self._decoder.start_utt()
         self._decoder.process_raw(as_pcm(part), full_utt=True)
         self._decoder.end_utt()
