@@ -18,7 +18,29 @@ _TOKEN = re.compile(rf"[{_CJK}][。、，！？；]*|[^\s{_CJK}]{{1,40}}")  # sc
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]”’]*$")
 _CLAUSE_END = re.compile(r"[,;:、，；–—][\"')\]”’]*$")
 _CONNECTIVES = frozenset(
-    "and but or then there with behind above below next on in at to while which so it he she they".split()
+    [
+        "and",
+        "but",
+        "or",
+        "then",
+        "there",
+        "with",
+        "behind",
+        "above",
+        "below",
+        "next",
+        "on",
+        "in",
+        "at",
+        "to",
+        "while",
+        "which",
+        "so",
+        "it",
+        "he",
+        "she",
+        "they",
+    ]
 )
 
 
