@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from pixmo.ask import Outcome, is_worth_retrying, outcome_names
-from pixmo.errors import BadSetting, UnknownName
+from pixmo.errors import BadFolder, BadSetting, UnknownName
 from pixmo.ids import digest, is_digest
 from pixmo.run.folder import Folder, working_on
 from pixmo.run.job import DEFAULT, Effort, Summary, run_recipe
@@ -319,6 +320,11 @@ def _missing(folder: Folder, store: Store) -> Iterator[Problem]:
                 if sha not in seen and store.packs.locate(sha) is None and not published.has(sha):
                     yield Problem(side.path.relative_to(folder.out).as_posix(), f"picture {sha} is missing")
                 seen.add(sha)
+    for shard in _whole_shards(folder):
+        for sha in _recordings(shard):
+            if sha not in seen and store.packs.locate(sha) is None:
+                yield Problem(shard.rows_file.path.relative_to(folder.out).as_posix(), f"recording {sha} is missing")
+            seen.add(sha)
 
 
 def _reread(out: Path) -> list[Problem]:
@@ -328,14 +334,15 @@ def _reread(out: Path) -> list[Problem]:
 
 def _remove_damage(folder: Folder, store: Store, problems: Iterable[Problem]) -> bool:
     """Takes away what is wrong, so that a run makes it again; whether the source has to be read again for that."""
-    paths = [p.path for p in problems if not p.what.startswith("picture ")]
-    bad_pictures = {p.what.split()[1] for p in problems if p.what.startswith("picture ")}
+    bytes_of = ("picture ", "recording ")
+    paths = [p.path for p in problems if not p.what.startswith(bytes_of)]
+    bad_pictures = {p.what.split()[1] for p in problems if p.what.startswith(bytes_of)}
+    embedded = any(not bad_pictures.isdisjoint(_recordings(s)) for s in _whole_shards(folder)) if bad_pictures else False
     store.packs.drop(bad_pictures)
     if any(path.endswith(".parquet") for path in paths):
         bad_pictures |= set(_lost_pictures(folder, store, paths))
     for path in paths:
         (folder.out / path).unlink(missing_ok=True)
-    embedded = False
     if bad_pictures:  # stages over them find no bytes and ask again
         for side in folder.side_files():
             if side.stage in OVER_PICTURES and bad_pictures & set(_shas_of(side)):
@@ -352,6 +359,19 @@ def _lost_pictures(folder: Folder, store: Store, damaged: Sequence[str]) -> Iter
             for sha in _shas_of(side):
                 if store.packs.locate(sha) is None and whole.get(sha) is None and store.locate(sha) is None:
                     yield sha
+
+
+def _whole_shards(folder: Folder) -> list[Shard]:
+    """The shards; none where rows are missing, which is told elsewhere."""
+    with suppress(BadFolder):
+        return [s for s in shards_of(folder.plan(), folder.side_files()) if is_whole(s.rows_file)]
+    return []
+
+
+def _recordings(shard: Shard) -> list[str]:
+    if "recording_sha256" not in shard.columns:
+        return []
+    return [sha for sha in _flat(read(shard.rows_file, ["recording_sha256"]).column("recording_sha256")) if sha]
 
 
 def _shas_of(side: SideFile) -> list[str]:
