@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pixmo.ask import Answer, ChatOutcome
 from pixmo.audio.heard import Segment, Word
+from pixmo.engines.chat.client import key_of
 from pixmo.engines.chat.question import ChatQuestion, Message
 from pixmo.engines.chat.settings import OPENAI, ChatSettings
 from pixmo.errors import BadSetting
@@ -134,11 +135,14 @@ class WriteCaption:
         }  # fmt: skip
 
     def check(self) -> None:
-        """Raises BadSetting now for a writer that cannot write, rather than at the first row."""
-        if self.writer == LLM and not self.model:
+        """Raises a PixmoError now for a writer that cannot write (no model, no key), rather than after all was heard."""
+        if self.writer == RULES:
+            return
+        if not self.model:
             raise BadSetting(
                 'who writes the captions? Give `model` (--model NAME), or `writer = "rules"` (--writer rules)'
             )
+        key_of(ChatSettings(**self.chat_settings()))
 
     def questions(self, batch: pa.RecordBatch) -> list[ChatQuestion]:
         """What is asked over these rows, in order."""
