@@ -12,7 +12,7 @@ from pixmo.ask import Answer, ChatOutcome
 from pixmo.audio.heard import Segment, Word
 from pixmo.engines.chat.client import key_of
 from pixmo.engines.chat.question import ChatQuestion, Message
-from pixmo.engines.chat.settings import OPENAI, ChatSettings
+from pixmo.engines.chat.settings import ChatSettings
 from pixmo.errors import BadSetting
 from pixmo.stage import World, arrow_type, effort, meaning
 from pixmo.text.caption_parse import Draft, parse
@@ -77,9 +77,9 @@ class WriteCaption:
     asks: ClassVar[str] = "chat"
     optional: ClassVar[tuple[str, ...]] = ("transcript_recording", "recording_sha256", "heard_words", "heard_segments")
 
-    writer: str = meaning(LLM, "who writes: llm, a language model, or rules, which clean the longest transcript")
+    writer: str = meaning("llm", "who writes: llm, a language model, or rules, which clean the longest transcript")
     model: str = meaning("", "the model, as its endpoint calls it")
-    base_url: str = meaning(OPENAI, "address of the OpenAI-compatible endpoint")
+    base_url: str = meaning("https://api.openai.com/v1", "address of the OpenAI-compatible endpoint")
     temperature: float = meaning(0.0, "how freely the model chooses its words")
     max_tokens: int = meaning(2048, "longest answer, in tokens")
     seed: int | None = meaning(None, "seed sent with each question, for endpoints that take one")
