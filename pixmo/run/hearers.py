@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -18,6 +17,7 @@ from pixmo.run.worker import Ended, Worker
 from pixmo.storage.store import Store
 
 _ENDS = {Ended.CRASHED: SpeechOutcome.CRASHED, Ended.HUNG: SpeechOutcome.HUNG}
+ANY_LENGTH_S = 1e6  # what was listened to has been found short enough
 _STRIKES = 2  # a recording must end its process twice to be blamed: one death may be somebody's kill
 
 
@@ -126,7 +126,7 @@ class Hearing(_Recordings):
     async def ask(self, question: Hear) -> Answer[Any]:
         """Words and segments."""
         limit_s = self._stage.hear_timeout_s
-        return await self._told(question.recording_sha256, math.inf, limit_s, self._settings, question.spans)
+        return await self._told(question.recording_sha256, ANY_LENGTH_S, limit_s, self._settings, question.spans)
 
 
 def listen_key(stage: Any, sha256: str) -> Digest:  # Any: the Listen stage
