@@ -57,7 +57,7 @@ def reasons(row: Mapping[str, Any]) -> list[str]:  # Any: column values
         why.append(f"{name}: no recordings")
     why += [f"{row['recording_file'][n]}: {reason}" for n, reason in recordings_left(row)]
     outcome = row.get("caption_outcome")
-    if outcome not in (None, OK):
+    if outcome not in (None, OK, "no_transcripts" if why else OK):
         why.append(f"{name}: caption: {outcome}" + (f" ({row['caption_detail']})" if row.get("caption_detail") else ""))
     why += [f"{name}: caption: {finding}" for finding in row.get("caption_findings") or () if outcome == OK]
     return why
