@@ -27,7 +27,7 @@ def settings(server: ChatServer, **changes: Any) -> ChatSettings:
         "retry_base_s": 0.02,
         "key_env": "PIXMO_TEST_KEY",
     }
-    return ChatSettings(base_url=server.base_url, **(given | changes))
+    return ChatSettings(**(given | {"base_url": server.base_url} | changes))
 
 
 def question(text: str, schema: str = "", **more: Any) -> ChatQuestion:
