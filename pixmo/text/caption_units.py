@@ -17,31 +17,8 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_CJK}][。、，！？；]*|[^\s{_CJK}]{{1,40}}")  # scripts without spaces: a character is a word
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"')\]”’]*$")
 _CLAUSE_END = re.compile(r"[,;:、，；–—][\"')\]”’]*$")
-_CONNECTIVES = frozenset(
-    [
-        "and",
-        "but",
-        "or",
-        "then",
-        "there",
-        "with",
-        "behind",
-        "above",
-        "below",
-        "next",
-        "on",
-        "in",
-        "at",
-        "to",
-        "while",
-        "which",
-        "so",
-        "it",
-        "he",
-        "she",
-        "they",
-    ]
-)
+_CONNECTIVE_WORDS = "and but or then there with behind above below next on in at to while which so it he she they"
+_CONNECTIVES = frozenset(_CONNECTIVE_WORDS.split())
 
 
 class Timed(NamedTuple):
@@ -79,6 +56,11 @@ def units_of(transcripts: Sequence[str | None], timings: Sequence[Sequence[Timed
         timed = timings[n] if n < len(timings) else ()
         found += _cut(n, text, timed) if text else ()
     return found
+
+
+def n_words(text: str) -> int:
+    """How many words; of scripts without spaces a character counts as one."""
+    return sum(1 for _ in _TOKEN.finditer(text))
 
 
 def _cut(transcript: int, text: str, timed: Sequence[Timed]) -> Iterator[Unit]:
