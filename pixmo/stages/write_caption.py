@@ -46,9 +46,19 @@ class Sentence(NamedTuple):
     spans: list[Support]
 
 
+class Omission(NamedTuple):
+    """A stretch of speech that the writer left out on purpose, and why (`pixmo.text.caption_prompt.REASONS`)."""
+
+    transcript: int
+    start: int
+    end: int
+    reason: str
+
+
 ADDS = pa.schema(
     [
-        ("caption", pa.string()), ("caption_sentences", pa.list_(arrow_type(Sentence))), ("caption_outcome", pa.string()),
+        ("caption", pa.string()), ("caption_sentences", pa.list_(arrow_type(Sentence))),
+        ("caption_omitted", pa.list_(arrow_type(Omission))), ("caption_outcome", pa.string()),
         ("caption_detail", pa.string()), ("caption_by", pa.string()), ("caption_prompt", pa.string()),
         ("caption_tokens_in", pa.int64()), ("caption_tokens_out", pa.int64()), ("caption_cost_usd", pa.float64()),
     ]
@@ -142,6 +152,8 @@ class WriteCaption:
             raise BadSetting(
                 'who writes the captions? Give `model` (--model NAME), or `writer = "rules"` (--writer rules)'
             )
+        from pixmo.engines.chat.client import key_of
+
         key_of(ChatSettings(**self.chat_settings()))
 
     def questions(self, batch: pa.RecordBatch) -> list[ChatQuestion]:
@@ -221,7 +233,9 @@ def _drafted(draft: Draft, units: Sequence[Unit]) -> dict[str, Any]:  # Any: col
         {"text": s.text, "spans": [span._asdict() for span in _spans(sorted(numbers[i] for i in s.units), units)]}
         for s in draft.sentences
     ]
-    return {"caption": draft.caption, "caption_sentences": sentences}
+    left = [(units[numbers[i]], reason) for i, reason in draft.omitted]
+    omitted = [Omission(u.transcript, u.start, u.end, reason)._asdict() for u, reason in left]
+    return {"caption": draft.caption, "caption_sentences": sentences, "caption_omitted": omitted}
 
 
 def _spans(numbers: Sequence[int], units: Sequence[Unit]) -> Iterator[Support]:

@@ -63,7 +63,7 @@ _DIGITS |= {name: 10 * n for n, name in enumerate(_TENS_WORDS.split(), 3)} | {"d
 _TIMES = {"hundred": 100, "thousand": 1000}
 _DENY = frozenset(("no", "not", "without", "never", "none", "neither", "nor", "cannot"))
 _NOBODY = frozenset(("nobody", "noone"))
-_LISTING = frozenset(("or", "nor", "and", "any"))
+_LISTING = frozenset(("and", "any"))  # keep what was said before in force
 _PLAIN = frozenset(_PLAIN_WORDS.split())  # may stand between an attribute and what it belongs to
 _EMPTY = frozenset(_EMPTY_WORDS.split()) | _DENY  # say nothing of a picture: grammar, frames, the manner of speaking
 _SUBJECTS = frozenset(_SUBJECT_WORDS.split())  # begin another clause
@@ -97,7 +97,10 @@ def facts_of(text: str) -> Facts:
     reading = _Reading()
     for token in normal(text):
         reading.take(token)
-    return Facts(*map(frozenset, (reading.words, reading.exact, reading.denied, reading.affirmed, reading.bound)))
+    return Facts(
+        frozenset(reading.words), frozenset(reading.exact), frozenset(reading.denied), frozenset(reading.affirmed),
+        frozenset(reading.bound),
+    )  # fmt: skip
 
 
 class _Reading:
@@ -110,16 +113,19 @@ class _Reading:
         self.affirmed: set[str] = set()
         self.bound: set[tuple[str, str]] = set()
         self._attributes: list[str] = []
+        self._lists = False  # a denial stands in this clause: `or` continues it
         self._denies = 0  # content words that are still denied: a noun after `no`, verb and noun after `not`
 
     def take(self, token: str) -> None:
         """The next token."""
         if token in _BREAK or token in _SUBJECTS:
-            self._attributes, self._denies = [], 0
+            self._attributes, self._lists, self._denies = [], False, 0
         elif token in _DENY or token.endswith("n't"):
-            self._attributes, self._denies = [], 1 if token in ("no", "without") else 2
+            self._attributes, self._lists, self._denies = [], True, 1 if token in ("no", "without") else 2
+        elif token == "or":
+            self._denies = max(self._denies, int(self._lists))
         elif token in _LISTING:
-            self._denies += token in ("or", "nor") and bool(self.denied)
+            pass
         elif token in _EMPTY:
             self._attributes = []
         elif is_exact(token):
