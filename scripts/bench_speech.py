@@ -154,7 +154,9 @@ use = "check_recording"
 min_duration_s = 1.0
 min_speech_s = 1.0
 min_speech_share = 0.0
+max_clipped_share = 1.0
 min_loudness_lufs = -60.0
+max_loudness_lufs = 0.0
 min_snr_db = 0.0
 [[stage]]
 use = "transcribe"
