@@ -150,6 +150,10 @@ class ChatServer:
         self._started.set()
         await self._end.wait()
         await runner.cleanup()
+        hanging = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in hanging:
+            task.cancel()
+        await asyncio.gather(*hanging, return_exceptions=True)
 
     # chat
 
