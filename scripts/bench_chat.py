@@ -96,7 +96,9 @@ def ideal_s(asked: list[ChatQuestion], seed: int) -> float:
         heapq.heappush(slots, start + takes)
         end = max(end, start + takes)
         if fault != "ok":
-            pause = max(ChatSettings.retry_base_s * 2 ** (nth - 1) / 2, RETRY_AFTER_S if fault.startswith("429") else 0.0)
+            pause = max(
+                ChatSettings.retry_base_s * 2 ** (nth - 1) / 2, RETRY_AFTER_S if fault.startswith("429") else 0.0
+            )
             heapq.heappush(ready, (start + takes + pause, number, nth + 1))
     return end
 
