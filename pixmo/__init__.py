@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from pixmo.cli.road import road as road
     from pixmo.dataset.load import load as load
     from pixmo.errors import PixmoError as PixmoError
+    from pixmo.run.forget import forget as forget
     from pixmo.run.job import Effort as Effort
     from pixmo.run.job import Summary as Summary
     from pixmo.run.job import run_recipe as run_recipe
     from pixmo.run.maintain import clean as clean
     from pixmo.run.maintain import export as export
-    from pixmo.run.maintain import forget as forget
     from pixmo.run.maintain import retry as retry
     from pixmo.run.maintain import status as status
-    from pixmo.run.maintain import verify as verify
     from pixmo.run.recipe import Recipe as Recipe
     from pixmo.run.recipe import Step as Step
     from pixmo.run.recipe import load_recipe as load_recipe
     from pixmo.run.splits import assign_split as assign_split
+    from pixmo.run.verify import verify as verify
 
     __version__: str
 
@@ -44,14 +44,14 @@ _HOME = {
     "assign_split": "pixmo.run.splits",
     "clean": "pixmo.run.maintain",
     "export": "pixmo.run.maintain",
-    "forget": "pixmo.run.maintain",
+    "forget": "pixmo.run.forget",
     "load": "pixmo.dataset.load",
     "load_recipe": "pixmo.run.recipe",
     "retry": "pixmo.run.maintain",
     "road": "pixmo.cli.road",
     "run_recipe": "pixmo.run.job",
     "status": "pixmo.run.maintain",
-    "verify": "pixmo.run.maintain",
+    "verify": "pixmo.run.verify",
 }
 
 

@@ -11,7 +11,7 @@ from pixmo.cli.arguments import json_option, out_argument
 from pixmo.cli.effort import effort_of, some_effort_options
 from pixmo.cli.printing import many, told
 from pixmo.errors import BadSetting
-from pixmo.run.maintain import forget
+from pixmo.run.forget import forget
 
 
 @click.command()

@@ -136,5 +136,6 @@ def picture_steps(
 
 
 def step_of(use: str, told: dict[str, Any], when: str | None = None) -> Step:
+    """A stage with those of the settings that are its own; they are taken out of `told`."""
     known = [f.name for f in fields(load_stage(use, {}))]
     return Step(use, load_stage(use, {k: told.pop(k) for k in known if k in told}), when)

@@ -10,7 +10,7 @@ import click
 from pixmo.cli.arguments import json_option, out_argument
 from pixmo.cli.effort import effort_of, some_effort_options
 from pixmo.cli.printing import told
-from pixmo.run.maintain import Problem, verify
+from pixmo.run.verify import Problem, verify
 
 DAMAGED = 1
 

@@ -1,39 +1,30 @@
-"""What can be done with a folder afterwards: look, retry, verify, clean, forget, export."""
+"""What can be done with a folder afterwards: look, retry, clean, export."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-
-from pixmo.ask import Outcome, is_worth_retrying, outcome_names
-from pixmo.errors import BadFolder, BadSetting, UnknownName
-from pixmo.ids import digest, is_digest
+from pixmo.ask import is_worth_retrying, outcome_names
+from pixmo.errors import BadSetting, UnknownName
 from pixmo.run.folder import Folder, working_on
 from pixmo.run.job import DEFAULT, Effort, Summary, run_recipe
-from pixmo.run.plan import STAGE as ROWS
 from pixmo.run.plan import Plan
 from pixmo.run.recipe import Recipe
 from pixmo.run.runner import Works, asked_by, shards_of
-from pixmo.run.shard import Shard
+from pixmo.run.shard import Shard, flat_values, urls_of
 from pixmo.run.world import http_key
-from pixmo.storage.manifest import NAME as MANIFEST
 from pixmo.storage.manifest import differences
 from pixmo.storage.manifest import load as load_manifest
 from pixmo.storage.publish import disk_errors
 from pixmo.storage.published import PublishedPictures
-from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles, is_whole, read
+from pixmo.storage.sidecar import read
 from pixmo.storage.store import Store
 
-# stages whose work is made anew when the bytes they saw are lost
-OVER_PICTURES = ("download", "unpack_pictures", "inspect_image", "hash_image", "resize_image")
 FACTS = ("fetch_outcome", "fetched_sha256", "outcome", "format")
 
 
@@ -57,27 +48,11 @@ class Status:
         return {**self.__dict__, "out": str(self.out), "hosts": [{"host": h, "outcomes": c} for h, c in self.hosts]}
 
 
-class Problem(NamedTuple):
-    """Something that is not as it should be."""
-
-    path: str
-    what: str
-    repaired: bool = False
-
-
 class Cleaned(NamedTuple):
     """What `clean` took away, or would."""
 
     files: int
     bytes: int
-
-
-class Forgotten(NamedTuple):
-    """What was taken down."""
-
-    urls: int
-    pictures: int
-    rows: int
 
 
 class Exported(NamedTuple):
@@ -133,25 +108,6 @@ def retry(out: Path, outcomes: tuple[str, ...] | None, effort: Effort = DEFAULT)
     return run_recipe(recipe, out, effort, before=open_questions)
 
 
-def verify(out: Path, repair: bool = False, effort: Effort = DEFAULT) -> list[Problem]:
-    """Reads every byte and compares it with the manifest, the side files' names and the packs' index.
-
-    `repair` removes what is wrong and makes just that again: published files from the store, lost pictures from their hosts.
-    """
-    Folder(out).must_exist()
-    recipe = replace(Folder(out).recipe(), input=None)
-    with working_on(out, effort.store, reading=not repair) as (folder, store):
-        problems = list(_problems(folder, store))
-        if not (repair and problems):
-            return problems
-        if _remove_damage(folder, store, problems):  # rows, and pictures inside them, come from the source alone
-            recipe = folder.recipe()
-            replace(folder.plan(), identity={}).publish(folder.plan_path)  # of another list, as it were: read again
-    run_recipe(recipe, out, effort)
-    still = {(p.path, p.what) for p in _reread(out)}
-    return [p._replace(repaired=(p.path, p.what) not in still) for p in problems]
-
-
 def clean(out: Path, packs: bool = False, dry_run: bool = False) -> Cleaned:
     """Removes side files of abandoned settings; with `packs`, also the packs of a store that is this folder's own.
 
@@ -169,32 +125,6 @@ def clean(out: Path, packs: bool = False, dry_run: bool = False) -> Cleaned:
             for path in files:
                 path.unlink()
     return Cleaned(len(files), size)
-
-
-def forget(out: Path, what: Sequence[str], effort: Effort = DEFAULT, annotators: Sequence[str] = ()) -> Forgotten:
-    """Takes URLs, pictures or recordings (by sha256) down: from store, data and manifest, with tombstones against their return.
-
-    A URL takes its picture with it, wherever else that picture stands; a picture takes its URLs. A recording takes all that
-    was heard in it and the captions that rest on it; these are written anew from what others said. `annotators` stand for all
-    their recordings.
-    """
-    Folder(out).must_exist()
-    urls = {w for w in what if not is_digest(w.lower())}
-    for url in urls:
-        if not re.match(r"https?://", url, re.IGNORECASE):
-            raise BadSetting(f"{url!r} is neither an http(s) URL nor a sha256 of 64 hexadecimal digits")
-    shas = {w.lower() for w in what if is_digest(w.lower())}
-    recipe = replace(Folder(out).recipe(), input=None)
-    with working_on(out, effort.store) as (folder, store):
-        plan = folder.plan()
-        shas |= _said_by(plan, folder, frozenset(annotators))
-        shas |= {line["sha256"] for url in urls if (line := store.journal.get(http_key(url))) and "sha256" in line}
-        rows = _bury(plan, folder.side_files(), store, urls, shas)
-        pictures = store.packs.drop(shas)
-        gone: set[str] = {http_key(u) for u in urls}
-        store.journal.rewrite(lambda line: _forgotten(line, gone, shas))
-    run_recipe(recipe, out, effort)
-    return Forgotten(len(urls), pictures, rows)
 
 
 def export(out: Path, dest: Path, format: str, shard_size: int | None = None, effort: Effort = DEFAULT) -> Exported:
@@ -240,22 +170,11 @@ def _finished(folder: Folder, store: Store) -> Iterator[dict[str, Any]]:
     for shard in shards:
         known = [n for n in FACTS if n in shard.columns]
         facts: dict[str, Any] = {name: [] for name in FACTS}
-        facts |= {n: _flat(read(shard.columns[n], [n]).column(n)) for n in known}
+        facts |= {n: flat_values(read(shard.columns[n], [n]).column(n)) for n in known}
         if facts["fetch_outcome"]:
-            facts["url"] = _urls(shard) or [None] * len(facts["fetch_outcome"])
+            facts["url"] = urls_of(shard) or [None] * len(facts["fetch_outcome"])
             facts["outcome"] = facts["outcome"] if len(facts["outcome"]) == len(facts["fetch_outcome"]) else []
             yield facts | {"rows": shard.planned.rows}
-
-
-def _urls(shard: Shard) -> list[str | None]:
-    if shard.source_of("image_url") is None:
-        return []
-    return _flat(shard.table(pa.schema([("image_url", pa.string())])).column("image_url"))
-
-
-def _flat(column: pa.ChunkedArray) -> list[Any]:  # Any: column values
-    values = column.to_pylist()
-    return [v for row in values for v in row or ()] if pa.types.is_list(column.type) else values
 
 
 def _urls_with(folder: Folder, store: Store, outcomes: frozenset[str]) -> Iterator[str]:
@@ -288,148 +207,6 @@ def _host(url: str | None) -> str:
         return (urlsplit(url).hostname if url else None) or "(none)"
     except ValueError:
         return "(not a URL)"
-
-
-def _problems(folder: Folder, store: Store) -> Iterator[Problem]:
-    told = load_manifest(folder.out)
-    if told is None:
-        yield Problem(MANIFEST, "missing: the run was not finished")
-    else:
-        yield from (Problem(path, what) for path, what in differences(folder.out, told))
-    for side in folder.side_files():
-        if not is_whole(side):
-            yield Problem(side.path.relative_to(folder.out).as_posix(), "content differs from its name")
-    have = {(s.stage, s.made_of) for s in folder.side_files()}
-    for planned in folder.plan().shards:
-        if (ROWS, planned.made_of) not in have:
-            yield Problem(
-                f".pixmo/columns/{ROWS}.{planned.number:05d}.{planned.made_of}.{planned.is_}.parquet", "missing"
-            )
-    for pack, sha in store.packs.damaged():
-        yield Problem(f"packs/{pack}.pack", f"picture {sha} is damaged")
-    yield from _missing(folder, store)
-
-
-def _missing(folder: Folder, store: Store) -> Iterator[Problem]:
-    """The pictures that side files name and that lie neither in a pack nor in published files."""
-    published = PublishedPictures(folder.out)
-    seen = set(store.tombstones)
-    for side in sorted(folder.side_files(), key=lambda s: s.path):
-        if side.stage in ("download", "unpack_pictures") and is_whole(side):
-            for sha in _shas_of(side):
-                if sha not in seen and store.packs.locate(sha) is None and not published.has(sha):
-                    yield Problem(side.path.relative_to(folder.out).as_posix(), f"picture {sha} is missing")
-                seen.add(sha)
-    for shard in _whole_shards(folder):
-        for sha in _recordings(shard):
-            if sha not in seen and store.packs.locate(sha) is None:
-                yield Problem(shard.rows_file.path.relative_to(folder.out).as_posix(), f"recording {sha} is missing")
-            seen.add(sha)
-
-
-def _reread(out: Path) -> list[Problem]:
-    with working_on(out) as (folder, store):
-        return list(_problems(folder, store))
-
-
-def _remove_damage(folder: Folder, store: Store, problems: Iterable[Problem]) -> bool:
-    """Takes away what is wrong, so that a run makes it again; whether the source has to be read again for that."""
-    bytes_of = ("picture ", "recording ")
-    paths = [p.path for p in problems if not p.what.startswith(bytes_of)]
-    bad_pictures = {p.what.split()[1] for p in problems if p.what.startswith(bytes_of)}
-    embedded = any(not bad_pictures.isdisjoint(_recordings(s)) for s in _whole_shards(folder)) if bad_pictures else False
-    store.packs.drop(bad_pictures)
-    if any(path.endswith(".parquet") for path in paths):
-        bad_pictures |= set(_lost_pictures(folder, store, paths))
-    for path in paths:
-        (folder.out / path).unlink(missing_ok=True)
-    if bad_pictures:  # stages over them find no bytes and ask again
-        for side in folder.side_files():
-            if side.stage in OVER_PICTURES and bad_pictures & set(_shas_of(side)):
-                embedded |= side.stage == "unpack_pictures"
-                side.path.unlink()
-    return embedded or any(path.startswith(f".pixmo/columns/{ROWS}.") for path in paths)
-
-
-def _lost_pictures(folder: Folder, store: Store, damaged: Sequence[str]) -> Iterator[str]:
-    """Pictures that stood in damaged files alone and cannot be read there; those that can go back into packs."""
-    whole = PublishedPictures(folder.out, without=damaged)
-    for side in folder.side_files():
-        if side.stage in OVER_PICTURES and is_whole(side):
-            for sha in _shas_of(side):
-                if store.packs.locate(sha) is None and whole.get(sha) is None and store.locate(sha) is None:
-                    yield sha
-
-
-def _whole_shards(folder: Folder) -> list[Shard]:
-    """The shards; none where rows are missing, which is told elsewhere."""
-    with suppress(BadFolder):
-        return [s for s in shards_of(folder.plan(), folder.side_files()) if is_whole(s.rows_file)]
-    return []
-
-
-def _recordings(shard: Shard) -> list[str]:
-    if "recording_sha256" not in shard.columns:
-        return []
-    return [sha for sha in _flat(read(shard.rows_file, ["recording_sha256"]).column("recording_sha256")) if sha]
-
-
-def _shas_of(side: SideFile) -> list[str]:
-    table = read(side)
-    names = ("fetched_sha256", "picture_sha256", "resized_sha256")
-    return [s for n in names if n in table.column_names for s in _flat(table.column(n)) if s]
-
-
-def _bury(plan: Plan, side_files: SideFiles, store: Store, urls: set[str], shas: set[str]) -> int:
-    """Writes tombstones and removes the side files of shards that speak of what goes; returns the rows concerned."""
-    rows = 0
-    touched: set[str] = set()  # row ids: numbers of shards move when a list is updated
-    for shard in shards_of(plan, side_files):
-        here = [u for u in _urls(shard) if u]
-        known = {u: line for u in dict.fromkeys(here) if (line := store.journal.get(http_key(u)))}
-        with_sha = {u for u, line in known.items() if line.get("sha256") in shas}
-        urls |= with_sha
-        hit = (
-            sum(u in urls for u in here)
-            + _embedded(shard, shas, "embedded_sha256")
-            + _embedded(shard, shas, "recording_sha256")
-        )
-        if hit:
-            rows += hit
-            touched.update(read(shard.rows_file, []).column(ROW_ID).to_pylist())
-    store.bury({digest(u.encode(errors="surrogatepass")) for u in urls} | shas)
-    for side in side_files:
-        if side.stage != ROWS and not touched.isdisjoint(read(side, []).column(ROW_ID).to_pylist()):
-            side_files.remove(side)
-    return rows
-
-
-def _embedded(shard: Shard, shas: set[str], name: str) -> int:
-    if name not in shard.columns:
-        return 0
-    return sum(s in shas for s in _flat(read(shard.rows_file, [name]).column(name)))
-
-
-def _said_by(plan: Plan, folder: Folder, annotators: frozenset[str]) -> set[str]:
-    """The recordings of some annotators. Raises UnknownName for one who recorded nothing."""
-    names = ["recording_sha256", "recording_annotator"]
-    found: dict[str, set[str]] = {}
-    for shard in shards_of(plan, folder.side_files()) if annotators else ():
-        if set(names) <= set(shard.columns):
-            table = read(shard.rows_file, names)
-            for sha, who in zip(*(_flat(table.column(n)) for n in names), strict=True):
-                found.setdefault(who, set()).update([sha] if sha else [])
-    for name in annotators - found.keys():
-        raise UnknownName("annotator", name, [n for n in found if n], str(folder.out))
-    return {sha for name in annotators for sha in found[name]}
-
-
-def _forgotten(line: dict[str, Any], keys: set[str], shas: set[str]) -> dict[str, Any] | None:  # Any: JSON
-    if line.get("recording") in shas or not shas.isdisjoint(line.get("about", ())):
-        return None  # what was heard in a recording, or written of it
-    if line["key"] in keys or line.get("sha256") in shas:
-        return {"key": line["key"], "round": line["round"], "outcome": str(Outcome.FORGOTTEN)}
-    return line
 
 
 def _used(folder: Folder, store: Store) -> Iterator[Path]:

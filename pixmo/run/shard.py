@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -122,3 +123,16 @@ def with_ids(table: pa.Table, added: pa.Table | pa.RecordBatch | Mapping[str, pa
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def urls_of(shard: Shard) -> list[str | None]:
+    """The addresses of a shard's pictures, row by row; none where it has none."""
+    if shard.source_of("image_url") is None:
+        return []
+    return flat_values(shard.table(pa.schema([("image_url", pa.string())])).column("image_url"))
+
+
+def flat_values(column: pa.ChunkedArray) -> list[Any]:  # Any: column values
+    """The values of a column, those of its lists one after the other."""
+    values = column.to_pylist()
+    return [v for row in values for v in row or ()] if pa.types.is_list(column.type) else values

@@ -195,6 +195,7 @@ def walk(folder: Path, top: Path | None = None) -> Iterator[Path]:
 
 
 def stamp(path: Path) -> tuple[int, int]:
+    """(size, date in nanoseconds)."""
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
@@ -204,6 +205,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
+    """By its name, else by what it begins with."""
     if path.suffix.lower() in SUFFIXES:
         return True
     if _is_ours(path) or not stat.S_ISREG(path.stat().st_mode) or not os.access(path, os.R_OK):

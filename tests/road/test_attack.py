@@ -18,10 +18,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from pixmo.ids import digest
+from pixmo.run.forget import forget
 from pixmo.run.job import Effort, run_recipe
-from pixmo.run.maintain import clean, forget, retry, status, verify
+from pixmo.run.maintain import clean, retry, status
 from pixmo.run.owners import Owners
 from pixmo.run.recipe import Recipe, Step, load_stage
+from pixmo.run.verify import verify
 from pixmo.storage.pack_writer import PackWriter
 from pixmo.storage.packs import Packs
 from pixmo.storage.store import Store

@@ -13,7 +13,8 @@ import pytest
 
 from pixmo.cli import run
 from pixmo.run.job import Effort, run_recipe
-from pixmo.run.maintain import clean, verify
+from pixmo.run.maintain import clean
+from pixmo.run.verify import verify
 from tests.road.lists import Row, road, write_list
 from tests.server.trouble import TroubleServer
 

@@ -15,9 +15,11 @@ from PIL import Image
 
 from pixmo.errors import BadFolder, BadSource, InUse, NoSpace
 from pixmo.run.folder import working_on
+from pixmo.run.forget import forget
 from pixmo.run.job import Effort, run_recipe
-from pixmo.run.maintain import clean, export, forget, retry, status, verify
+from pixmo.run.maintain import clean, export, retry, status
 from pixmo.run.recipe import Recipe, Step, load_stage
+from pixmo.run.verify import verify
 from tests.pictures import encode, exif_rotated, jpeg, near_copies, photo, png
 from tests.road.lists import ADDRESSES, Row, road, write_list
 from tests.server.trouble import TroubleServer
