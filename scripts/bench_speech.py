@@ -122,10 +122,10 @@ def make_clips(folder: Path, count: int) -> None:
 
 def bare_loop(folder: Path, result: Path) -> None:
     """What anybody would write: decode, find speech, call pocketsphinx; the words by file name, as JSON."""
-    from pixmo.audio.speech import speech_spans
     from pocketsphinx import Decoder  # type: ignore  # an extra, untyped, not always installed
 
     from pixmo.audio.decode import decode
+    from pixmo.audio.speech import speech_spans
     from pixmo.engines.speech.sphinx import as_pcm
 
     decoder, said = Decoder(samprate=RATE, cmn="batch", loglevel="FATAL"), {}
