@@ -83,8 +83,9 @@ def import_av() -> None:
 def _opened(data: bytes) -> InputContainer:
     import av
 
-    try:
-        return av.open(io.BytesIO(data), "r", options={"format_whitelist": FORMATS, "protocol_whitelist": "none"})
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+    try:  # titles may be in any encoding
+        return av.open(io.BytesIO(data), "r", options=options, metadata_errors="replace")
     except av.FFmpegError as error:
         if says_audio(data):
             raise AudioFault(SpeechOutcome.BROKEN_AUDIO, f"cannot be opened: {_told(error)}") from None

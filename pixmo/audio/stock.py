@@ -11,13 +11,12 @@ SENTENCES: tuple[str, ...] = (
     "please subscribe", "please subscribe to my channel",
     "please like and subscribe", "like and subscribe", "don't forget to like and subscribe", "don't forget to subscribe",
     "subscribe to my channel", "see you in the next video", "i'll see you in the next video",
-    "we'll be right back", 
+    "we'll be right back",
     # German
-    "vielen dank fürs zuschauen", "danke fürs zuschauen", 
+    "vielen dank fürs zuschauen", "danke fürs zuschauen",
     "untertitel im auftrag des zdf",
     # French
     "merci d'avoir regardé cette vidéo", "merci d'avoir regardé", "abonnez-vous", "n'oubliez pas de vous abonner",
-    
     # Spanish, Portuguese, Italian
     "gracias por ver el video", "gracias por ver el vídeo", "gracias por ver", "suscríbete al canal", "suscríbete",
     "obrigado por assistir", "inscreva-se no canal", "grazie per aver guardato il video",
@@ -58,7 +57,8 @@ def stock_phrase(text: str, segments: tuple[str, ...] = ()) -> str | None:
 
 
 def _plain(text: str) -> str:
-    return _NO_LETTERS.sub(" ", text.casefold().replace("’", "'")).strip()
+    text = text.replace("İ", "i").casefold()  # Turkish: Unicode's own folding leaves a dot beside the i
+    return _NO_LETTERS.sub(" ", text.replace("’", "'")).strip()
 
 
 _SENTENCES = {_plain(phrase): phrase for phrase in SENTENCES}
