@@ -152,8 +152,6 @@ class WriteCaption:
             raise BadSetting(
                 'who writes the captions? Give `model` (--model NAME), or `writer = "rules"` (--writer rules)'
             )
-        from pixmo.engines.chat.client import key_of
-
         key_of(ChatSettings(**self.chat_settings()))
 
     def questions(self, batch: pa.RecordBatch) -> list[ChatQuestion]:

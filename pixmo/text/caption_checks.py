@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 
 from pixmo.text.caption_rules import clean
 from pixmo.text.caption_units import units_of
-from pixmo.text.caption_words import Facts, facts_of, kind_of
+from pixmo.text.caption_words import Facts, facts_of, kind_of, stem
 
 FEWEST_FACTS = 2  # content words of a unit that has something to say
 _ONE = "1"  # as an article: said without being said
-_SENTENCE = re.compile(r"(?<=[.!?…])[\"')\]”’]*\s+(?=\S)|(?<=[。！？])")
+_SENTENCE = re.compile(r"(?:(?<=[.!?…])|(?<=[.!?…][\"')\]”’]))\s+(?=[\"'(“‘]?[^\W_a-z])|(?<=[。！？])")
 _COMMAND = re.compile(
     r"\b(?:ignore|disregard|forget)\b.{0,30}\b(?:instruction|prompt|rule|above|previous|everything)|\bsystem prompt\b|"
     r"\b(?:language model|as an ai|you are now|your (?:instructions|answer|output))\b|\b(?:output|reply|respond|answer) (?:only|with|just)\b",
@@ -26,7 +26,7 @@ _COMMAND = re.compile(
 )
 _ARTEFACT = re.compile(
     r"\b(?:u+m+|u+h+|erm+|er|h+m+|mm+)\b|\byou know,|, you know\b|\bi mean\b|\bno,? wait\b|\bscratch that\b|\blet(?:['’]s| me) see\b|"
-    r"\bwhat else\b|^(?:okay|alright|so yeah|yeah)\b|\bin th(?:is|e) (?:picture|image|photo),? (?:i|we|you) (?:can )?see\b",
+    r"\bwhat else\b|^(?:okay|alright|so yeah|yeah),|\bin th(?:is|e) (?:picture|image|photo),? (?:i|we|you) (?:can )?see\b",
     re.IGNORECASE,
 )
 _DOUBLED = re.compile(r"\b(?!had\b|that\b|very\b|\d)([^\W\d]\w*) \1\b", re.IGNORECASE)
@@ -57,34 +57,37 @@ def why_unsupported(sentence: str, said: Sequence[str], most_new: float) -> str:
     for word in sorted(told.exact):
         if word not in base.exact and word != _ONE:
             return f"{kind_of(word)} not said: {word}"
-    if moved := _moved(told, base):
-        return moved
-    if turned := _turned(told, base):
-        return turned
+    if fault := _moved(told, base, sentence) or _turned(told, base, sentence):
+        return fault
     new = sorted(w for w in told.words if not base.has(w))
     if new and len(new) > most_new * len(told.all):
-        return f"not said: {', '.join(new)}"[:120]
+        return f"not said: {', '.join(_shown(w, sentence) for w in new)}"[:120]
     return ""
 
 
-def _moved(told: Facts, base: Facts) -> str:
+def _shown(word: str, sentence: str) -> str:
+    """The word of the sentence that has this stem."""
+    return next((w for w in re.findall(r"[^\W\d_]+", sentence) if stem(w.lower()) == word), word)
+
+
+def _moved(told: Facts, base: Facts, sentence: str) -> str:
     """A colour or number given to a thing that was said to have another, and never this one."""
     for attribute, thing in sorted(told.bound):
         had = {a for a, t in base.bound if t == thing and kind_of(a) == kind_of(attribute)}
         if had and attribute not in had and (attribute, thing) not in base.bound:
-            return f"{attribute} {thing}: said was {', '.join(sorted(had))}"
+            return f"{attribute} {_shown(thing, sentence)}: said was {', '.join(sorted(had))}"
     return ""
 
 
-def _turned(told: Facts, base: Facts) -> str:
+def _turned(told: Facts, base: Facts, sentence: str) -> str:
     """A word denied that was only affirmed, or affirmed that was only denied."""
     only_denied, only_affirmed = base.denied - base.affirmed, base.affirmed - base.denied
     for word in sorted((told.denied - told.affirmed) & only_affirmed):
-        return f"denied, but said: {word}"
+        return f"denied, but said: {_shown(word, sentence)}"
     if told.denied & base.denied:  # the same denial in other words: `wears no collar`, `not wearing a collar`
         return ""
     for word in sorted((told.affirmed - told.denied) & only_denied):
-        return f"said to be missing: {word}"
+        return f"said to be missing: {_shown(word, sentence)}"
     return ""
 
 

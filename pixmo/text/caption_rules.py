@@ -33,6 +33,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\s+", " "),
         (r"(?:,\s*)?\b(?:u+[hm]+|e+rm*|h+m+|mm+|ah+|eh+)\b(?!-)[,.…]*", " "),
         (r"(?:,\s*)?\byou know\b(?! (?:what|who|how|where|when|why|that|the))[,]?", " "),
+        (r"\s+([,.;:!?])", r"\1"),
         (r",\s*like,", " "),
         (r"\b\w{1,4}-+\s+(?=\w)", ""),  # a word broken off
         (r"\s+", " "),

@@ -218,4 +218,4 @@ def stem(word: str) -> str:
             if word[-1] == word[-2] and word[-1] not in "lsz":
                 word = word[:-1]
             break
-    return _SAME.get(word, word.removesuffix("e") if len(word) > 3 else word)
+    return _SAME.get(word, word.removesuffix("e") if len(word) > 3 and not word.endswith("ee") else word)
