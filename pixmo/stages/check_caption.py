@@ -1,4 +1,4 @@
-"""Compare each caption with what was said: unsupported sentences, omitted facts, refusals, leftovers of speech; then the verdict."""
+"""Compare each caption with what was said: unsupported sentences, omitted facts, leftovers of speech; a verdict."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ _END = re.compile(r"[.!?…。！？][\"')\]”’]*$")
 _START = re.compile(
     r"(?:and |so |then )*(?:there (?:is|are)|(?:i|we|you) (?:can )?(?:also )?see|(?:in|on) the |behind )", re.I
 )
+_FILLER = r"\b(?:u+[hm]+|e+rm*|h+m+|mm+|ah+|eh+)\b(?!-)"
 _NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|zero)"
 _SEE = r"(?:i|we|you)(?: can|['’]m going to| could)?(?: also| clearly| just)? (?:see|notice|spot|make out)(?: that)?"
 _THIS = r"(?:in|on|for|at) th(?:is|e) (?:picture|image|photo|photograph|one)"
@@ -31,7 +32,9 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(wanted, re.IGNORECASE), instead)
     for wanted, instead in (
         (r"\s+", " "),
-        (r"(?:,\s*)?\b(?:u+[hm]+|e+rm*|h+m+|mm+|ah+|eh+)\b(?!-)[,.…]*", " "),
+        (rf",\s*{_FILLER},?\s+(?=(?:the|there|it|he|she|they|and|but|in|on)\b)", ", "),
+        (rf"(?:,\s*)?{_FILLER}[,.…]*", " "),
+        (r"(?:,\s*)?\blet(?:['’]s| me) (?:see|count|think)\b[,.…]*", " "),
         (r"(?:,\s*)?\byou know\b(?! (?:what|who|how|where|when|why|that|the))[,]?", " "),
         (r"\s+([,.;:!?])", r"\1"),
         (r",\s*like,", " "),
@@ -40,7 +43,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"\b(?!{_NUMBER}\b)((?!\d)\w+(?:['’]\w+)?)(?:[,.…]* \1\b)+", r"\1"),
         (rf"\b(?!{_NUMBER}\b)([^\W\d]\w*(?: (?!{_NUMBER}\b)[^\W\d]\w*){{1,3}}),? \1\b", r"\1"),
         (r"^[\s,]*(?:(?:so|well|ok|okay|alright|all right|right|now|and|then|yeah|yes|oh|anyway)\b[\s,.]*)+(?!$)", ""),
-        (r"^[\s,]*(?:(?:let['’]?s|let me) see|what else|that['’]?s (?:it|all|about it)|(?:so|ok|okay|yeah|well|right)\b)[\s,.?!]*$", ""),
+        (r"^[\s,]*(?:what else|that['’]?s (?:it|all|about it)|(?:so|ok|okay|yeah|well|right)\b)[\s,.?!]*$", ""),
         (r"\bi (?:think|guess|believe|suppose)(?: that)?\b", "perhaps"),
         (rf"\b(?:{_THIS},? )?{_SEE} (?:that )?there (is|are)\b", r"there \1"),
         (rf"\b(?:{_THIS},? )?{_SEE},? (?={_SINGLE}\b)", "there is "),

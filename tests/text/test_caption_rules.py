@@ -17,6 +17,8 @@ from pixmo.text.caption_words import facts_of
         # fillers
         ("um a brown dog", "A brown dog."),
         ("a brown, uh, dog, you know, on grass", "A brown dog on grass."),
+        ("three houses, uh, the first is red", "Three houses, the first is red."),
+        ("it has let me count three floors", "It has three floors."),
         ("a ball, like, in his hand", "A ball in his hand."),
         ("it looks like a hummingbird", "It looks like a hummingbird."),
         ("do you know what the umbrella is for", "Do you know what the umbrella is for."),
@@ -44,7 +46,7 @@ from pixmo.text.caption_words import facts_of
         ("two dogs no wait three dogs", "Two dogs no wait three dogs."),
         ("这是一只狗。", "这是一只狗。"),
     ],
-    ids=range(24),
+    ids=range(26),
 )
 def test_speech_becomes_writing(said: str, written: str) -> None:
     """One stretch of speech as one sentence."""
