@@ -85,7 +85,7 @@ def settings_options(
 
     `spelled` gives a field another spelling than its name with dashes: `--header`, or `--no-images` for a boolean that
     is true by default. `helps` are the texts of fields that carry none. Fields named in bytes are sizes; no number is
-    negative.
+    negative whose default is not.
     """
     chosen = [f for f in fields(kind) if only is None or f.name in set(only)]
     hints = typing.get_type_hints(kind)
@@ -127,6 +127,8 @@ def _type(hint: Any, setting: Field[Any]) -> Any:  # Any: type forms, and click'
     kinds = [a for a in typing.get_args(hint) if a is not types.NoneType] if typing.get_args(hint) else [hint]
     if "bytes" in setting.name:
         return SIZE
+    if kinds[0] is float and isinstance(setting.default, float) and setting.default < 0:
+        return click.FLOAT  # loudness and the like are below zero
     table = {int: COUNT, float: AMOUNT, str: click.STRING, Path: click.Path(path_type=Path)}
     return table[kinds[0]]
 

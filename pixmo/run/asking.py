@@ -158,7 +158,9 @@ class Journalled(Generic[Q]):
 
     def _answer(self, line: Line) -> Answer[Any]:
         facts = {k: v for k, v in line.items() if k not in OWN}
-        return Answer(self._outcomes(line["outcome"]), facts.get(self._value), line.get("detail") or "", facts)
+        outcome = self._outcomes(line["outcome"])
+        value = facts.get(self._value) if outcome == "ok" else None  # what a refusal said is a fact and no answer
+        return Answer(outcome, value, line.get("detail") or "", facts)
 
     async def _sync_now_and_then(self) -> None:
         if monotonic() - self._synced_at > SYNC_S:

@@ -13,7 +13,7 @@ from typing import Any
 from pixmo.ask import is_worth_retrying
 from pixmo.errors import BadFolder, BadSetting
 from pixmo.ids import as_read_back
-from pixmo.records.arrow import label_of
+from pixmo.records.arrow import Label, label_of
 from pixmo.run.askers import Askers
 from pixmo.run.decoders import Decoders
 from pixmo.run.folder import Folder, working_on
@@ -123,7 +123,7 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
     if plan is not None and plan.identity == as_read_back(identity):
         return plan
     splits = parse_splits(recipe.splits)
-    label = label_of(source.schema())
+    label = label_of(source.schema()) or (Label("caption") if recipe.find("write_caption") else None)
     facts = {"licence": source.licence, "record": label and label._asdict()}
     progress.note(f"reading {source.name}")
     fresh = build_plan(source, columns, splits, folder.side_files(), store, facts, progress.rows_read)
