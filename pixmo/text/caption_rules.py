@@ -53,6 +53,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bi\b(?=['’ ]|$)", "I"),
         (r"\s+([,.;:!?])", r"\1"),
         (r"([,;:])[,;:.]+", r"\1"),
+        (r"\b(and|or|but), (?=\w)", r"\1 "),
         (r"^[\s,;:.–—-]+|[\s,;:–—-]+$", ""),
     )
 )  # fmt: skip

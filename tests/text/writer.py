@@ -16,6 +16,9 @@ from pixmo.text.caption_rules import clean
 from pixmo.text.caption_words import facts_of
 
 Messages = list[dict[str, Any]]  # Any: as they come over the wire
+_PERSON = re.compile(
+    r"\b(?:i['’](?:m|ve|d|ll)|we['’](?:re|ve|ll)|i|we|my|our)\b", re.IGNORECASE
+)  # also what was misheard for one
 _WITHDRAWN = re.compile(r".*\b(?:no,? wait|i mean|scratch that)\b,?", re.IGNORECASE)
 
 
@@ -30,7 +33,7 @@ def faithful(units: dict[str, str]) -> dict[str, Any]:  # Any: JSON
     omitted: list[dict[str, str]] = []
     told: set[str] = set()
     for unit, said in units.items():
-        text = clean(_WITHDRAWN.sub("", said))
+        text = clean(_PERSON.sub("", clean(_WITHDRAWN.sub("", said))))
         facts = facts_of(text).all
         reason = (
             "instruction" if is_command(said) else "artefact" if not text else "repeated" if facts and facts <= told else ""
