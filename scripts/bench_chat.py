@@ -7,7 +7,7 @@ Three figures, each the median of the runs.
    and the number of the try), 64 slots taken first come first served, the same latency and time-out, 429 and 500 answered
    in no time, every back-off at its shortest (half of its longest, or Retry-After) and spent outside the slots, no
    overhead at all. The same list once more with a budget of a third: it must stop before passing it.
-2. CPU per call without faults, against a bare loop of the `openai` client with as many in flight and the same bodies.
+2. CPU per call without faults, its line in the journal included, against a bare loop of the `openai` client with as many in flight and the same bodies.
 The server runs in a process of its own, each measurement too.
 """
 
@@ -21,9 +21,11 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -33,10 +35,12 @@ sys.path.insert(0, str(ROOT))
 
 from pixmo.ask import ChatOutcome  # noqa: E402
 from pixmo.engines.chat.budget import BudgetSpent  # noqa: E402
-from pixmo.engines.chat.engine import ChatEngine  # noqa: E402
 from pixmo.engines.chat.question import ChatQuestion, Message  # noqa: E402
 from pixmo.engines.chat.settings import ChatSettings  # noqa: E402
 from pixmo.engines.chat.wire import body_of  # noqa: E402
+from pixmo.run.asking import Journalled  # noqa: E402
+from pixmo.run.chatting import Chatting  # noqa: E402
+from pixmo.storage.store import Store  # noqa: E402
 from tests.server.chat import draw  # noqa: E402
 
 LATENCY_S, TIMEOUT_S, AT_ONCE = 0.2, 2.0, 64
@@ -110,40 +114,59 @@ def charged_usd(base_url: str, told: ChatSettings) -> float:
     return told.usd(sum(e["tokens_in"] for e in log), sum(e["tokens_out"] for e in log)) or 0.0
 
 
+class Stage:
+    """What `pixmo.run.chatting` wants of a stage."""
+
+    def __init__(self, told: ChatSettings) -> None:
+        self._told = told
+
+    def chat_settings(self) -> dict[str, Any]:
+        """As a stage gives them."""
+        return asdict(self._told)
+
+    def check_answer(self, question: ChatQuestion, text: str) -> str:
+        """Nothing is wrong."""
+        return ""
+
+
+@contextmanager
+def journalled(told: ChatSettings) -> Iterator[tuple[Journalled[ChatQuestion], Chatting]]:
+    """The engine as a run has it: behind the journal of a store."""
+    with tempfile.TemporaryDirectory() as folder:
+        chatting, store = Chatting(Stage(told)), Store(Path(folder))
+        yield Journalled(store, chatting, ChatOutcome, "text"), chatting
+        store.close()
+
+
 async def with_faults(base_url: str, count: int, seed: int, budget_usd: float) -> dict[str, Any]:
     """One run; `spent` says whether it ended for money."""
     told = settings(base_url, budget_usd=budget_usd)
     asked, spent = questions(count), False
-    async with ChatEngine(told) as engine:
-        start = time.perf_counter()
-        done = await asyncio.gather(*(engine.ask(q) for q in asked), return_exceptions=True)
-        wall = time.perf_counter() - start
-    for answer in done:
-        if isinstance(answer, BudgetSpent):
+    with journalled(told) as (world, chatting):
+        start, ok = time.perf_counter(), 0
+        try:
+            ok = sum(a.outcome is ChatOutcome.OK for a in await world.ask(asked))
+        except BudgetSpent:
             spent = True
-        elif isinstance(answer, BaseException):
-            raise answer
-    ok = sum(not isinstance(a, BaseException) and a.outcome is ChatOutcome.OK for a in done)
+        wall = time.perf_counter() - start
+        await world.close()
+    budget = chatting.budget
     charged = charged_usd(base_url, told)
-    assert charged <= engine.budget.spent <= budget_usd, (charged, engine.budget)
+    assert charged <= budget.spent <= budget_usd, (charged, budget)
     return {
         "answered": ok, "wall_s": wall, "ideal_s": ideal_s(asked, seed), "charged_usd": charged,
-        "counted_usd": engine.budget.spent, "budget_usd": budget_usd, "budget_spent": spent,
+        "counted_usd": budget.spent, "budget_usd": budget_usd, "budget_spent": spent,
     }  # fmt: skip
 
 
 async def cpu_of_pixmo(base_url: str, count: int, seed: int) -> dict[str, Any]:
-    """CPU seconds of one call, the name of the question included."""
-    async with ChatEngine(settings(base_url, budget_usd=1e6)) as engine:
-        await engine.ask(questions(1)[0])
-        asked = questions(count)
+    """CPU seconds of one call, the journal included."""
+    with journalled(settings(base_url, budget_usd=1e6)) as (world, _):
+        first, *asked = questions(count + 1)
+        await world.ask([first])
         start, wall = time.process_time(), time.perf_counter()
-
-        async def one(question: ChatQuestion) -> None:
-            engine.key(question)
-            assert (await engine.ask(question)).value == ANSWER
-
-        await asyncio.gather(*map(one, asked))
+        assert all(answer.value == ANSWER for answer in await world.ask(asked))
+        await world.close()
         return {"cpu_ms": (time.process_time() - start) / count * 1e3, "wall_s": time.perf_counter() - wall}
 
 

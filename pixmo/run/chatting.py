@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from pixmo.ask import Answer
+from pixmo.engines.chat.budget import Budget
 from pixmo.engines.chat.engine import ChatEngine
 from pixmo.engines.chat.question import ChatQuestion
 from pixmo.engines.chat.settings import ChatSettings
@@ -22,6 +23,11 @@ class Chatting:
         self._is_open = False
 
     patience_s = 20.0  # what is in flight may have been paid
+
+    @property
+    def budget(self) -> Budget:
+        """What was spent, of what may be."""
+        return self._engine.budget
 
     @property
     def width(self) -> int:
