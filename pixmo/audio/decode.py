@@ -120,18 +120,14 @@ class _Decoding:
         self._head, self._size = data[:8], len(data)
         self._pcm = bytearray()
         self._resample = Resampling()
-        self._bad_packets = 0
+        self._left_out = 0
         self._ended: str = ""
         self._limit = int(max_s * SAMPLE_RATE) * 2
 
     def sound(self) -> Sound:
         """All of it. Raises AudioFault."""
         for frame in self._frames():
-            if not RATES[0] <= frame.sample_rate <= RATES[1]:
-                raise AudioFault(SpeechOutcome.BROKEN_AUDIO, f"says it has {frame.sample_rate} samples a second")
-            if self._level is not None:
-                self._level.add(as_float(frame))
-            self._take(self._resample.some(frame))
+            self._take(self._resampled(frame))
         self._take(self._resample.rest())
         if not self._pcm:
             raise AudioFault(SpeechOutcome.BROKEN_AUDIO, self._ended or "holds no sound")
@@ -140,6 +136,24 @@ class _Decoding:
         samples /= 2**15
         name = f"{_name(self._container)}/{context.codec.canonical_name}"
         return Sound(samples, name, context.sample_rate, context.channels, self._detail(len(samples) / SAMPLE_RATE))
+
+    def _resampled(self, frame: AudioFrame) -> bytes:
+        import av
+
+        if not RATES[0] <= frame.sample_rate <= RATES[1]:
+            self._leave_out(f"says it has {frame.sample_rate} samples a second")
+            return b""
+        if self._level is not None:
+            self._level.add(as_float(frame))
+        try:
+            return self._resample.some(frame)
+        except av.FFmpegError as error:
+            self._leave_out(f"{frame.layout.nb_channels} channels cannot be mixed down: {_told(error)}")
+            return b""
+
+    def _leave_out(self, why: str) -> None:
+        self._left_out += 1
+        self._ended = self._ended or why
 
     def _take(self, pcm: bytes) -> None:
         self._pcm += pcm
@@ -156,8 +170,7 @@ class _Decoding:
                 frames: list[Any] = packet.decode()  # Any: PyAV's types say a film's too
                 yield from frames
             except av.FFmpegError as error:
-                self._bad_packets += 1
-                self._ended = self._ended or f"does not decode: {_told(error)}"
+                self._leave_out(f"does not decode: {_told(error)}")
 
     def _packets(self) -> Iterator[Packet[Any]]:
         """Those of the track, until the file ends or cannot be followed."""  # Any: of which kind, PyAV says by the stream
@@ -180,7 +193,7 @@ class _Decoding:
         return self._head[:4] == b"RIFF" and self._size < says + 8 < 2**30
 
     def _detail(self, duration_s: float) -> str:
-        odd = [f"{self._bad_packets} damaged parts left out"] if self._bad_packets else []
+        odd = [f"{self._left_out} damaged parts left out"] if self._left_out else []
         if self._ended.startswith("breaks off"):
             odd.append(self._ended)
         if (told := self._declared_s) and told > duration_s * 1.05 + 0.5:
@@ -204,9 +217,11 @@ class Resampling:
         before = b""
         if told != self._of:
             before = self.rest()
-            self._of, self._to = told, AudioResampler("s16", "mono", SAMPLE_RATE)
+            self._of, self._to = None, AudioResampler("s16", "mono", SAMPLE_RATE)
         frame.pts = None  # gaps in time stamps are no silence: what was recorded is what there is
-        return before + _bytes(self._to.resample(frame))
+        after = _bytes(self._to.resample(frame))
+        self._of = told  # not before it took one
+        return before + after
 
     def rest(self) -> bytes:
         """What is still on its way."""

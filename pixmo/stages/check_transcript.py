@@ -1,4 +1,4 @@
-"""Judge each transcript: made-up text, loops, text where nobody speaks, another language; `transcripts` are those that pass."""
+"""Judge each transcript: loops, made-up phrases, text where nobody speaks; `transcripts` are those that pass."""
 
 from __future__ import annotations
 

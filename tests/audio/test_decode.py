@@ -184,6 +184,20 @@ def test_a_rate_no_microphone_has_is_broken() -> None:
     assert fault_of(wav(np.zeros(50_000, np.float32), 1)).outcome == SpeechOutcome.BROKEN_AUDIO
 
 
+@pytest.mark.parametrize("channels", [3, 6, 8, 12])
+def test_many_channels_are_mixed_down(channels: int) -> None:
+    """Recorders of meetings write one per microphone; a number that libav has no layout for is told."""
+    several = wav(np.repeat(samples(part(SPOKEN, 0, 1)), channels), RATE, channels)
+    assert likeness(decode(several, 60.0).samples, decode(part(SPOKEN, 0, 1), 60.0).samples) > 0.99
+
+
+def test_channels_without_a_layout_are_broken() -> None:
+    """Nine is no number libav can mix."""
+    fault = fault_of(wav(np.zeros(9_000, np.float32), RATE, 9))
+    assert fault.outcome == SpeechOutcome.BROKEN_AUDIO
+    assert fault.detail.startswith("9 channels cannot be mixed down")
+
+
 def test_a_play_list_opens_no_file(tmp_path: Path) -> None:
     """Formats that name other files and addresses are none of ours, however they are disguised."""
     (tmp_path / "secret.wav").write_bytes(SPOKEN)

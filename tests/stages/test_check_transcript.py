@@ -202,3 +202,16 @@ def test_thresholds_that_cannot_be_met_are_told(settings: dict[str, float], told
     with pytest.raises(BadSetting) as caught:
         CheckTranscript(**settings)
     assert str(caught.value) == told
+
+
+def test_somebody_who_says_one_thing_again_and_again_is_caught() -> None:
+    """For real: a voice that loops, heard by pocketsphinx, which errs differently each time."""
+    from pixmo.audio.decode import decode
+    from pixmo.audio.speech import speech_spans
+    from pixmo.engines.speech.open import open_engine
+    from pixmo.engines.speech.settings import SpeechSettings
+    from tests.speech import joined, say
+
+    samples = decode(joined(*[say("the cat sleeps on the sofa", speed=170)] * 5, gap_s=0.6), 60.0).samples
+    told = open_engine(SpeechSettings("sphinx")).hear(samples, speech_spans(samples))
+    assert "looping" in findings(told, speech_s=11.0)
