@@ -56,9 +56,9 @@ def spoken(recipe: Recipe, source: Any, out: Path) -> Spoken | None:  # Any: a S
     if not hasattr(writer, "asks") or writer.writer != "llm":
         return Spoken(sum(recordings), False, hours, None)
     settings = ChatSettings(**writer.chat_settings())
-    exact = list(_unanswered(recipe, out)) if Folder(out).exists() else []
-    questions = exact or list(_typical(writer, recordings or _told(source)))
-    return Spoken(sum(recordings), bool(exact), hours, estimate(questions, settings, USUAL_ANSWER))
+    exact = _unanswered(recipe, out) if Folder(out).exists() else None
+    questions = _typical(writer, recordings or _told(source)) if exact is None else exact
+    return Spoken(sum(recordings), exact is not None, hours, estimate(questions, settings, USUAL_ANSWER))
 
 
 def spoken_lines(found: Spoken) -> Iterator[str]:
@@ -79,20 +79,23 @@ def spoken_lines(found: Spoken) -> Iterator[str]:
         yield f"  about {e.usd:.2f} USD, {e.usd_at_most:.2f} at the very most; --budget-usd stops before it is passed"
 
 
-def _unanswered(recipe: Recipe, out: Path) -> Iterator[ChatQuestion]:
-    """The questions of an earlier run's transcripts that have no answer yet."""
+def _unanswered(recipe: Recipe, out: Path) -> list[ChatQuestion] | None:
+    """The questions of an earlier run's transcripts that have no answer yet; None when not all transcripts are there."""
     folder = Folder(out)
     side_files, store = folder.side_files(), Store(folder.store_path(), looks_only=True)
     shards = shards_of(folder.plan(), side_files)
     Works(side_files, store).attach_finished(recipe, shards)
     step = next(s for s in recipe.steps if s.use == "write_caption")
+    found = []
     for shard in shards:
-        if all(shard.source_of(f.name) for f in step.stage.needs if f.name not in step.stage.optional):
-            questions = step.stage.questions(one_batch(shard.table(step.stage.needs)))
-            for key, question in zip(asked_by(shard, step), questions, strict=True):
-                line = store.journal.get(key)
-                if line is None or line.get("open"):
-                    yield question
+        if not all(shard.source_of(f.name) for f in step.stage.needs if f.name not in step.stage.optional):
+            return None
+        questions = step.stage.questions(one_batch(shard.table(step.stage.needs)))
+        for key, question in zip(asked_by(shard, step), questions, strict=True):
+            line = store.journal.get(key)
+            if line is None or line.get("open"):
+                found.append(question)
+    return found
 
 
 def _typical(writer: AnyStage, recordings: list[int]) -> Iterator[ChatQuestion]:

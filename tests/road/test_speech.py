@@ -348,3 +348,21 @@ def test_an_endpoint_that_speaks_html_is_told_in_one_line(tmp_path: Path) -> Non
         model.shares = {}
         run(tmp_path, *line, model.base_url)
     assert pq.read_table(tmp_path / "out" / "data").num_rows == 3
+
+
+def test_a_dry_run_says_what_it_will_take_and_asks_nobody(tmp_path: Path, model: ChatServer) -> None:
+    """From assumptions before anything was heard; exactly, and only for what is not answered yet, when the transcripts are there."""
+    rows_that_were_said(tmp_path / "rows.parquet", 30)
+    line = (
+        "caption", "rows.parquet", "out", "--no-fetch", "--quiet", "--min-caption-words", "3", "--model", "m", "--base-url",
+        model.base_url, "--usd-per-mtok-in", "2", "--usd-per-mtok-out", "8",
+    )  # fmt: skip
+    before = json.loads(run(tmp_path, *line, "--dry-run", "--json"))["spoken"]
+    assert (before["chat"]["questions"], before["exact"]) == (30, False)
+    assert before["chat"]["usd"] < before["chat"]["usd_at_most"]
+    assert model.times() == 0
+    run(tmp_path, *line)
+    n_in, n_out = model.tokens()
+    assert (n_in * 2 + n_out * 8) / 1e6 <= before["chat"]["usd_at_most"]
+    after = json.loads(run(tmp_path, *line, "--dry-run", "--json"))["spoken"]
+    assert (after["chat"]["questions"], after["exact"]) == (0, True)
