@@ -15,8 +15,8 @@ from pixmo.audio.heard import Segment, Span, Word
 
 LONGEST_PERIOD = 40
 """Words of the longest phrase that is looked for back to back."""
-PHRASE = 4
-"""Words of a phrase that counts as repeated wherever it stands again."""
+PHRASES = {4: 3, 3: 4}
+"""Words of a phrase, and how often it must be said in all, to count as repeated wherever it stands again."""
 WINDOW = 500
 """Characters that are compressed at once: about what is said in the 30 s Whisper looks at. Longer text compresses better."""
 TOLERANCE_S = 0.3
@@ -35,7 +35,7 @@ def loop_share(text: str) -> float | None:
     """The share of words, 0 to 1, that only repeat; None without words.
 
     A word repeats that continues a phrase said at least three times in a row (four, for one word; two, for eight words or more),
-    or stands in a phrase of four words said at least three times in all. First times do not count.
+    or stands in a phrase of four words said at least three times in all, or of three words said four times. First times do not count.
     """
     words = words_of(text)
     if not words:
@@ -44,13 +44,12 @@ def loop_share(text: str) -> float | None:
     for period in range(1, min(LONGEST_PERIOD, len(words) - 1) + 1):
         for start, end in _runs(words, period):
             repeats[start:end] = b"\1" * (end - start)
-    phrases = [tuple(words[at : at + PHRASE]) for at in range(len(words) - PHRASE + 1)]
-    said: set[tuple[str, ...]] = set()
-    often = {phrase for phrase, count in Counter(phrases).items() if count >= 3}
-    for at, phrase in enumerate(phrases):
-        if phrase in often:
-            if phrase in said:
-                repeats[at : at + PHRASE] = b"\1" * PHRASE
+    for size, enough in PHRASES.items():
+        phrases = [tuple(words[at : at + size]) for at in range(len(words) - size + 1)]
+        often, said = {phrase for phrase, count in Counter(phrases).items() if count >= enough}, set()
+        for at, phrase in enumerate(phrases):
+            if phrase in often and phrase in said:
+                repeats[at : at + size] = b"\1" * size
             said.add(phrase)
     return sum(repeats) / len(words)
 

@@ -75,6 +75,22 @@ def test_a_loop_with_something_in_between_is_a_loop() -> None:
     assert loop_share(text) > 0.6
 
 
+@pytest.mark.parametrize(
+    ("phrase", "times", "share"),
+    [
+        ("on the old sofa", 2, 0),
+        ("on the old sofa", 3, 8),
+        ("on the sofa", 3, 0),
+        ("on the sofa", 4, 9),
+        ("the sofa", 9, 0),
+    ],
+)
+def test_phrases_that_come_again_and_again(phrase: str, times: int, share: int) -> None:
+    """Four words count from the third time on, three from the fourth; people say two as often as they like."""
+    text = " ".join(f"{phrase} w{n}" for n in range(times))
+    assert loop_share(text) == pytest.approx(share / len(text.split()))
+
+
 def test_a_loop_at_the_end_of_good_text_counts_for_its_share() -> None:
     """So a threshold can tell a slip from a transcript gone wild."""
     good = NATURAL["en"]
