@@ -23,10 +23,11 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from pixmo.ask import Answer, Outcome
+from pixmo.ask import Answer, ChatOutcome, Outcome, SpeechOutcome
 from pixmo.ids import digest, digest_of
 from pixmo.run.recipe import Step, load_stage, stage_names
 from pixmo.stage import Picture
+from tests.text.writer import answer
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent.parent / "golden" / "stages.json").read_text())
 ROWS = 24
@@ -49,13 +50,23 @@ PICTURES[3:6] = [b"<html>not a picture</html>", picture(3)[:-50], b""]
 
 
 def value(name: str, kind: pa.DataType, row: int) -> Any:  # Any: a column value
-    """A plausible value of a column, now and then null."""
+    """A plausible value of a column, now and then null; a list has one per recording of the row, none to two of them."""
+    if pa.types.is_list(kind):
+        return [inner(name, kind.value_type, row * 3 + n) for n in range(row % 3)]
     if row % 6 == 5 and name != "row_id":
         return None
     if name.endswith("sha256"):
         return digest(b"%d" % (row % 9))
+    if name.endswith("fingerprint"):
+        return digest(b"%d" % (row % 4)) * 4
     if name.endswith("hash"):
         return f"{(row % 8) * 0x0123456789ABCDEF:016x}"
+    if name.endswith("fingerprint"):
+        return f"{(row % 8) * 0x0123456789ABCDEF:0256x}"
+    if name in ("caption", "heard_text", "second_text"):
+        return f"There is a red barn on the left. {row} cows stand before it."
+    if name in ("recording_outcome", "heard_outcome", "second_outcome", "caption_outcome"):
+        return ("ok", "ok", "ok", "broken_audio")[row % 4] if name == "recording_outcome" else "ok"
     if name.endswith("outcome"):
         return str(list(Outcome)[row % 4 * 7])
     known = {
@@ -73,6 +84,22 @@ def value(name: str, kind: pa.DataType, row: int) -> Any:  # Any: a column value
     return by_type[kind]
 
 
+def inner(name: str, kind: pa.DataType, at: int) -> Any:  # Any: a column value
+    """A value within a list."""
+    if pa.types.is_list(kind):
+        return [inner(name, kind.value_type, n) for n in range(2)]
+    if pa.types.is_struct(kind):
+        times = {"start_s": at * 2.0, "end_s": at * 2.0 + 1.5, "start": 0, "end": 5, "transcript": 0}
+        return {f.name: times[f.name] if f.name in times else inner(f.name, f.type, at) for f in kind}
+    if name == "transcripts":
+        return f"um there is a red barn on the left and {at} cows"
+    if name == "recording_fault":
+        return "missing" if at % 5 == 0 else None
+    if name == "transcript_recording":
+        return at % 3
+    return value(name, kind, at)
+
+
 def batch_for(stage: Any) -> pa.RecordBatch:  # Any: one of the stage protocols
     columns = [pa.array([value(f.name, f.type, row) for row in range(ROWS)], f.type) for f in stage.needs]
     return pa.RecordBatch.from_arrays(columns, schema=stage.needs)
@@ -81,8 +108,41 @@ def batch_for(stage: Any) -> pa.RecordBatch:  # Any: one of the stage protocols
 class Scripted:
     """A world whose answers depend on the question alone."""
 
-    async def ask(self, engine: str, questions: Sequence[str]) -> list[Answer[Any]]:
-        return [self.answer(int(digest(q.encode())[:2], 16), q) for q in questions]
+    async def ask(self, engine: str, questions: Sequence[Any]) -> list[Answer[Any]]:
+        of = {"http": self.answer, "listen": self.sound, "hear": self.words, "chat": self.text}[engine]
+        return [of(int(digest(str(q).encode())[:2], 16), q) for q in questions]
+
+    @staticmethod
+    def sound(chance: int, question: str) -> Answer[Any]:
+        if chance % 3 == 0:
+            return Answer(SpeechOutcome.NOT_AUDIO, None, "looks like HTML", {})
+        facts = {
+            "duration_s": chance / 2,
+            "speech_s": chance / 4,
+            "speech_spans": [[0.5, chance / 4 + 0.5]],
+            "loudness_lufs": -20.0,
+        }
+        return Answer(SpeechOutcome.OK, None, "", facts)
+
+    @staticmethod
+    def words(chance: int, question: Any) -> Answer[Any]:
+        if chance % 3 == 0:
+            return Answer(SpeechOutcome.TIMEOUT, None, "too slow", {})
+        facts = {
+            "text": "a barn",
+            "language": "en",
+            "segments": [["a barn", 0.0, 1.0, -0.2, None]],
+            "words": [["a", 0.0, 0.5, None]],
+        }
+        return Answer(SpeechOutcome.OK, "a barn", "", facts)
+
+    @staticmethod
+    def text(chance: int, question: Any) -> Answer[Any]:
+        if chance % 3 == 0:
+            return Answer(ChatOutcome.REFUSED, None, "I cannot", {"model": "m"})
+        said = answer([{"role": m.role, "content": m.content} for m in question.messages])
+        facts = {"text": said, "model": "m-1", "tokens_in": chance, "tokens_out": 10, "cost_usd": 0.01}
+        return Answer(ChatOutcome.OK, said, "", facts)
 
     @staticmethod
     def answer(chance: int, question: str) -> Answer[Any]:
