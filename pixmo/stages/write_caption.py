@@ -218,7 +218,11 @@ def _nth(values: Sequence[Any] | None, n: int | None) -> Any:  # Any: column val
 
 
 def _timed(stretches: Sequence[Mapping[str, Any]] | None) -> list[Timed]:  # Any: column values
-    return [Timed(s["text"] or "", s["start_s"], s["end_s"]) for s in stretches or ()]
+    return [
+        Timed(s["text"] or "", s["start_s"], s["end_s"])
+        for s in stretches or ()
+        if s["start_s"] is not None and s["end_s"] is not None
+    ]
 
 
 def _nothing(outcome: str, detail: str = "") -> dict[str, Any]:  # Any: column values

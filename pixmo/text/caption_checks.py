@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from pixmo.text.caption_rules import clean
+from pixmo.text.caption_rules import DOUBLE_NAMES, clean
 from pixmo.text.caption_units import units_of
 from pixmo.text.caption_words import Facts, facts_of, kind_of, stem
 
@@ -24,14 +24,21 @@ _COMMAND = re.compile(
     r"\b(?:language model|as an ai|you are now|your (?:instructions|answer|output))\b|\b(?:output|reply|respond|answer) (?:only|with|just)\b",
     re.IGNORECASE,
 )
+_QUOTED = re.compile(  # text in the picture: it may say what it likes
+    r"[\"“][^\"”]*[\"”]|(?<!\w)['‘][^'’]*['’](?!\w)|\b(?:says?|said|saying|reads?|words?|text|written|labell?ed|titled)\b.*",
+    re.IGNORECASE,
+)
 _ARTEFACT = re.compile(
-    r"\b(?:u+m+|u+h+|erm+|er|h+m+|mm+)\b|\byou know,|, you know\b|\bi mean\b|\bno,? wait\b|\bscratch that\b|\blet(?:['’]s| me) see\b|"
+    r"\b(?:u+m+|u+h+|erm+|(?-i:er)|h+m+|mm+)\b|\byou know,|, you know\b|\bi mean\b|\bno,? wait\b|\bscratch that\b|\blet(?:['’]s| me) see\b|"
     r"\bwhat else\b|^(?:okay|alright|so yeah|yeah),|\bin th(?:is|e) (?:picture|image|photo),? (?:i|we|you) (?:can )?see\b",
     re.IGNORECASE,
 )
-_DOUBLED = re.compile(r"\b(?!had\b|that\b|very\b|\d)([^\W\d]\w*) \1\b", re.IGNORECASE)
+_DOUBLED = re.compile(rf"\b(?!(?:had|very|{DOUBLE_NAMES})\b|\d)([^\W\d]\w*) (?-i:(?=[a-z]))\1\b", re.IGNORECASE)
 _SPEAKER = re.compile(
-    r"\b(?:i|we|i['’](?:m|ve|d)|we['’](?:re|ve)|my|our)\b|\bthe (?:\w+ )?(?:speakers?|narrators?|annotators?|describers?|recordings?)\b|"
+    r"\bi (?:can|could|can['’]t|also|see|saw|think|guess|believe|am|was|have|don['’]t|do|would|notice|know|mean|will|\w+ed)\b|\bi['’](?:m|ve|d|ll)\b|"
+    r"\bwe\b|\bwe['’](?:re|ve|ll)\b|\b(?-i:my|our)\b|"
+    r"\bthe (?:\w+ )?(?:speakers?|narrators?|annotators?|describers?) (?:also )?(?:says?|said|mentions?|notes?|describes?|sees?|thinks?|believes?|"
+    r"points?|adds?|refers?|counts?|guesses|explains?|is unsure|are unsure)\b|"
     r"\b(?:one|another|each) (?:person|speaker|annotator) (?:says|said|mentions|describes)\b|\baccording to\b.{0,20}\b(?:speaker|description)|"
     r"\bas (?:mentioned|described|stated)\b",
     re.IGNORECASE,
@@ -129,10 +136,11 @@ def _looped(words: Sequence[str], run: int = 6) -> int:
 
 
 def of_wording(sentences: Sequence[str]) -> Iterator[str]:
-    """What no caption should sound like: `speech_artefact`, `mentions_speaker`, `meta`."""
-    if any(_ARTEFACT.search(s) or _DOUBLED.search(s) for s in sentences):
+    """What no caption should sound like: `speech_artefact`, `mentions_speaker`, `meta`. What a sign says may sound as it likes."""
+    own = [_QUOTED.sub("", s) for s in sentences]
+    if any(_ARTEFACT.search(s) or _DOUBLED.search(s) for s in own):
         yield "speech_artefact"
-    if any(_SPEAKER.search(s) for s in sentences):
+    if any(_SPEAKER.search(s) for s in own):
         yield "mentions_speaker"
     if any(_META.search(s) for s in sentences):
         yield "meta"

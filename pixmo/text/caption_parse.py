@@ -47,6 +47,8 @@ def _sentence(number: int, told: dict[str, Any], units: Container[str]) -> Draft
     text = " ".join(told["text"].split())
     if not any(c.isalnum() for c in text):
         raise ValueError(f"sentence {number} has no words")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError(f"sentence {number} holds half a character (a lone surrogate)")
     ids = tuple(dict.fromkeys(told["units"]))
     if not ids:
         raise ValueError(f"sentence {number} names no unit: name those that say it, or leave the sentence out")

@@ -19,6 +19,7 @@ _END = re.compile(r"[.!?…。！？][\"')\]”’]*$")
 _START = re.compile(
     r"(?:and |so |then )*(?:there (?:is|are)|(?:i|we|you) (?:can )?(?:also )?see|(?:in|on) the |behind )", re.I
 )
+DOUBLE_NAMES = "pom|yo|tom|cha|bye|knock|choo|ha|tut"  # said twice they are something else
 _FILLER = r"\b(?:u+[hm]+|e+rm*|h+m+|mm+|ah+|eh+)\b(?!-)"
 _NUMBER = r"(?:\d+|one|two|three|four|five|six|seven|eight|nine|ten|zero)"
 _SEE = r"(?:i|we|you)(?: can|['’]m going to| could)?(?: also| clearly| just)? (?:see|notice|spot|make out)(?: that)?"
@@ -40,7 +41,7 @@ _STEPS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r",\s*like,", " "),
         (r"\b\w{1,4}-+\s+(?=\w)", ""),  # a word broken off
         (r"\s+", " "),
-        (rf"\b(?!{_NUMBER}\b)((?!\d)\w+(?:['’]\w+)?)(?:[,.…]* \1\b)+", r"\1"),
+        (rf"\b(?!(?:{_NUMBER}|{DOUBLE_NAMES})\b)((?!\d)\w+(?:['’]\w+)?)(?:[,.…]* \1\b)+", r"\1"),
         (rf"\b(?!{_NUMBER}\b)([^\W\d]\w*(?: (?!{_NUMBER}\b)[^\W\d]\w*){{1,3}}),? \1\b", r"\1"),
         (r"^[\s,]*(?:(?:so|well|ok|okay|alright|all right|right|now|and|then|yeah|yes|oh|anyway)\b[\s,.]*)+(?!$)", ""),
         (r"^[\s,]*(?:what else|that['’]?s (?:it|all|about it)|(?:so|ok|okay|yeah|well|right)\b)[\s,.?!]*$", ""),

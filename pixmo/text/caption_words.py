@@ -67,6 +67,7 @@ _LISTING = frozenset(("and", "any"))  # keep what was said before in force
 _PLAIN = frozenset(_PLAIN_WORDS.split())  # may stand between an attribute and what it belongs to
 _EMPTY = frozenset(_EMPTY_WORDS.split()) | _DENY  # say nothing of a picture: grammar, frames, the manner of speaking
 _SUBJECTS = frozenset(_SUBJECT_WORDS.split())  # begin another clause
+ROOT = 5  # letters that words of one root have in common
 _COUPLE = re.compile(r"\bcouple of\b", re.IGNORECASE)
 
 
@@ -88,10 +89,19 @@ class Facts(NamedTuple):
         """Whether it says this word, or one of the same root: five first letters and nearly the same length."""
         if word in self.words or word in self.exact:
             return True
-        return len(word) >= 5 and any(w[:5] == word[:5] and abs(len(w) - len(word)) <= 3 for w in self.words)
+        return len(word) >= ROOT and any(abs(n - len(word)) <= 3 for n in _roots(self.words).get(word[:ROOT], ()))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=64)
+def _roots(words: frozenset[str]) -> dict[str, set[int]]:
+    """The lengths of words by their first letters."""
+    found: dict[str, set[int]] = {}
+    for word in words:
+        found.setdefault(word[:ROOT], set()).add(len(word))
+    return found
+
+
+@lru_cache(maxsize=64)  # each sentence of a caption is compared with the same speech
 def facts_of(text: str) -> Facts:
     """What a text says."""
     reading = _Reading()

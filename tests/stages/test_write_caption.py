@@ -134,6 +134,18 @@ async def test_seconds_come_from_the_words_of_the_right_recording(tmp_path: Path
     ]
 
 
+async def test_words_without_times_are_no_times(tmp_path: Path) -> None:
+    """Columns of others may hold nulls anywhere."""
+    words = [
+        {"text": w, "start_s": s, "end_s": s, "probability": None} for w, s in (("A", None), (None, 1.0), ("dog.", 2.0))
+    ]
+    with serving() as server:
+        (made,) = await written(
+            stage_for(server), tmp_path, said("A dog.") | {"heard_words": [words], "heard_segments": [None]}
+        )
+    assert made["caption_sentences"][0]["spans"][0]["start_s"] == 2.0
+
+
 async def test_segments_serve_where_there_are_no_words(tmp_path: Path) -> None:
     """An engine may know no words' times."""
     segment = {"text": " A dog sleeps.", "start_s": 1.0, "end_s": 2.0, "avg_logprob": None, "no_speech_prob": None}

@@ -44,6 +44,7 @@ def test_an_answer_becomes_a_draft() -> None:
         (told([("A dog.", ["1.1", "1.9"])]), "sentence 1 names unit '1.9', which does not exist"),
         (told(omitted=[("3.1", "aside")]), "`omitted` names unit '3.1'"),
         (told(omitted=[("1.1", "boring")]), "`reason` must be one of artefact, aside"),
+        (told([("A dog \ud83d.", ["1.1"])]), "half a character"),
         ("A dog.", "it is no JSON"),
         ("[]", '"sentences"'),
         ('{"sentences": [{"text": 3, "units": ["1.1"]}], "omitted": []}', '"sentences"'),
@@ -51,7 +52,7 @@ def test_an_answer_becomes_a_draft() -> None:
         ('{"sentences": [{"text": "A dog.", "units": [1.1]}], "omitted": []}', "names unit '1.1'"),
         ("[" * 100_000, '"sentences"'),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_what_is_wrong_is_said(answer: str, why: str) -> None:
     """In words fit for asking once more."""
