@@ -35,7 +35,7 @@ class FindRepeatedRecordings:
     def __post_init__(self) -> None:
         if not 0 <= self.repeat_distance <= 0.25:
             raise BadSetting(
-                f"repeat_distance is {self.repeat_distance:g}; give 0 to 0.25 (different clips begin at 0.35)"
+                f"repeat_distance is {self.repeat_distance:g}; give 0 to 0.25 (different clips begin at about 0.33)"
             )
 
     @property
