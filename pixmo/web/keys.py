@@ -25,9 +25,7 @@ def same(given: str, key: str) -> bool:
 
 def hand_over(response: Response, key: str, path: str, is_secure: bool) -> None:
     """Puts a key into a cookie for `path` alone, that no script reads and no other site's page can send."""
-    response.set_cookie(
-        _COOKIE, key, max_age=_YEAR_S, path=path, secure=is_secure, httponly=True, samesite="strict"
-    )
+    response.set_cookie(_COOKIE, key, max_age=_YEAR_S, path=path, secure=is_secure, httponly=True, samesite="strict")
 
 
 def key_of(request: Request) -> str:

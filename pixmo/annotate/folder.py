@@ -1,0 +1,87 @@
+"""The folder of a collection.
+
+OUT/recordings/<digest>.webm    what people said
+OUT/recordings.jsonl            which picture, whose (by pseudonym), under which consent: what `pixmo caption OUT` reads
+OUT/skips.jsonl                 which pictures were skipped, by whom, why
+OUT/consent/<version>.txt       the texts people agreed to
+OUT/private/                    names, links and unfinished uploads: not for sharing
+OUT/lock
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pixmo.annotate.store import FILE, Store
+from pixmo.errors import BadFolder
+from pixmo.ids import digest
+from pixmo.storage.lock import locked
+from pixmo.storage.publish import disk_errors, publish_bytes, sweep
+
+RECORDINGS, MANIFEST, SKIPS, CONSENT, UPLOADS = (
+    "recordings", "recordings.jsonl", "skips.jsonl", "consent", "private/uploads",
+)  # fmt: skip
+
+
+@contextmanager
+def collection(out: Path, images: Path | None = None) -> Iterator[Store]:
+    """Holds a collection's folder. With `images` it is made when there is none yet; else it must be there.
+
+    Raises BadFolder for a folder that is something else or was begun with other pictures, InUse when another process holds it.
+    """
+    is_ours = (out / FILE).is_file()
+    if not is_ours and (images is None or out.is_file() or (out.is_dir() and any(out.iterdir()))):
+        remedy = (
+            "`pixmo annotate speech IMAGES OUT` makes one" if images is None else "take an empty folder, or one it made"
+        )
+        raise BadFolder(f"{out}: is not a folder that `pixmo annotate` made; {remedy}")
+    with locked(out, str(out)):
+        with disk_errors(out):
+            sweep(out)
+            (out / UPLOADS).parent.mkdir(mode=0o700, exist_ok=True)
+            (out / UPLOADS).mkdir(exist_ok=True)
+            (out / RECORDINGS).mkdir(exist_ok=True)
+        store = Store(out / FILE)
+        try:
+            _belongs(out, store, images)
+            yield store
+        finally:
+            store.close()
+
+
+def _belongs(out: Path, store: Store, images: Path | None) -> None:
+    begun = store.one("SELECT images FROM about")
+    if begun is None:
+        if images is None:
+            raise BadFolder(f"{out}: holds no collection; `pixmo annotate speech IMAGES OUT` begins one")
+        store.do("INSERT INTO about VALUES (?)", str(images.resolve()))
+    elif images is not None and begun[0] != str(images.resolve()):
+        raise BadFolder(f"{out}: was begun with the pictures of {begun[0]}; name that folder, or take another OUT")
+
+
+def keep_consent(out: Path, text: str) -> str:
+    """Stores a consent text; its version, which is its digest's beginning, so that another text never has the same."""
+    version = f"c-{digest(text.encode())[:12]}"
+    path = out / CONSENT / f"{version}.txt"
+    if not path.is_file():
+        publish_bytes(path, text.encode())
+    return version
+
+
+def publish_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:  # Any: JSON
+    """Replaces a file of JSON lines, at once and durably."""
+    publish_bytes(path, b"".join(json.dumps(line, ensure_ascii=False).encode() + b"\n" for line in lines))
+
+
+def sync(folder: Path) -> None:
+    """Makes durable which files a folder holds."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

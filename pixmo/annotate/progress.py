@@ -1,0 +1,83 @@
+"""The owner's page: how far it is, who did what, what was skipped and why."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from pixmo.annotate.people import People
+from pixmo.annotate.store import Store
+from pixmo.annotate.tasks import REASONS
+from pixmo.page.html import Child, Html, foreign, tag
+from pixmo.web.document import document
+
+SHOWN = 200  # lines of the lists of skips and pictures
+_COUNTS = """
+SELECT n, count(*) FROM (SELECT p.id, min(count(a.person), ?) AS n FROM pictures p
+LEFT JOIN assignments a ON a.picture = p.id AND a.state = 'done' WHERE p.is_here GROUP BY p.id) GROUP BY n
+"""
+_BY_PERSON = """
+SELECT sum(state = 'done'), sum(state = 'skipped'), sum(state = 'open'), max(at) FROM assignments WHERE person = ?
+"""
+
+
+def progress_page(store: Store, people: People, per_picture: int, origin: str) -> Response:
+    """The page as things stand; it looks again every 30 seconds."""
+    done = dict(store.rows(_COUNTS, per_picture))
+    total = sum(done.values())
+    (recordings, size) = store.one("SELECT count(*), coalesce(sum(bytes), 0) FROM uploads WHERE file IS NOT NULL") or (
+        0,
+        0,
+    )
+    tiles = [
+        ("pictures", f"{total:,}"),
+        ("finished", f"{done.get(per_picture, 0):,}"),
+        ("recordings", f"{recordings:,} of {total * per_picture:,}"),
+        ("on disk", f"{size / 1e6:,.1f} MB"),
+    ]
+    return document(
+        "Progress",
+        tag("header", tag("p", "Descriptions by voice", class_="eyebrow"), tag("h1", "Progress")),
+        tag(
+            "dl",
+            [tag("div", tag("dt", name), tag("dd", value, class_="figure")) for name, value in tiles],
+            class_="tiles",
+        ),
+        _people(store, people, origin),
+        _skips(store),
+        up="./../../",
+        refresh="30",
+    )
+
+
+def _people(store: Store, people: People, origin: str) -> Html:
+    rows = []
+    for person in people.annotators():
+        done, skipped, now, _ = (value or 0 for value in store.one(_BY_PERSON, person.id) or (0, 0, 0, 0))
+        link = f"{origin}/enter/{person.key}"
+        who = tag("th", foreign(person.name), tag("small", person.id), scope="row")
+        rows.append([who, *(tag("td", n, class_="number") for n in (done, skipped, now)), tag("td", tag("code", link))])
+    return _table("People", ["", "described", "skipped", "at work", "link, for them alone"], rows)
+
+
+def _skips(store: Store) -> Html | None:
+    found = store.rows(
+        "SELECT p.file, q.name, a.reason, a.note FROM assignments a JOIN pictures p ON p.id = a.picture "
+        "JOIN people q ON q.id = a.person WHERE a.state = 'skipped' ORDER BY a.at DESC LIMIT ?",
+        SHOWN,
+    )
+    rows = [
+        [
+            tag("th", foreign(file), scope="row"),
+            tag("td", foreign(name)),
+            tag("td", REASONS[reason]),
+            tag("td", foreign(note or "")),
+        ]
+        for file, name, reason, note in found
+    ]
+    return _table("Skipped, the latest first", ["picture", "by", "reason", ""], rows) if rows else None
+
+
+def _table(title: str, heads: list[str], rows: list[list[Html]]) -> Html:
+    head: Child = tag("thead", tag("tr", [tag("th", name, scope="col") for name in heads]))
+    body = tag("tbody", [tag("tr", cells) for cells in rows])
+    return tag("section", tag("h2", title), tag("div", tag("table", head, body), class_="scroll", tabindex=0))

@@ -1,0 +1,110 @@
+"""The one SQLite file of a collection, and the lock around it: `OUT/private/tasks.sqlite`.
+
+It holds tasks, people and the state of uploads, nothing that cannot be asked for again; what people said are files. It knows names and
+links, so it lies in a folder of its own that is not for sharing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pixmo.errors import BadFolder
+from pixmo.storage.publish import disk_errors
+
+FILE = "private/tasks.sqlite"
+VERSION = 1
+_SCHEMA = """
+CREATE TABLE about (images TEXT NOT NULL);
+CREATE TABLE people (
+    id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, key TEXT NOT NULL, role TEXT NOT NULL CHECK (role IN ('annotator', 'owner', 'gone')));
+CREATE TABLE agreements (
+    person TEXT NOT NULL REFERENCES people, version TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (person, version));
+CREATE TABLE pictures (id INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, is_here INTEGER NOT NULL);
+CREATE TABLE assignments (
+    picture INTEGER NOT NULL REFERENCES pictures, person TEXT NOT NULL REFERENCES people,
+    state TEXT NOT NULL CHECK (state IN ('open', 'done', 'skipped')), reason TEXT, note TEXT, at REAL NOT NULL,
+    PRIMARY KEY (picture, person));
+CREATE TABLE uploads (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, person TEXT NOT NULL REFERENCES people, token TEXT NOT NULL, picture INTEGER NOT NULL,
+    sha256 TEXT, file TEXT, bytes INTEGER, consent TEXT, at REAL NOT NULL, UNIQUE (person, token));
+"""
+
+
+class Store:
+    """Rows by SQL; each `with store.change()` is one durable transaction, one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with disk_errors(path):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            raise BadFolder(
+                f"{path}: is damaged ({error}); put it back from a copy, or take another folder for OUT"
+            ) from error
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.path)!r})"
+
+    def _prepare(self) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+            self._db.execute(f"PRAGMA {pragma}")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        elif version != VERSION:
+            raise BadFolder(f"{self.path}: was written by another version of pixmo; use that one, or another OUT")
+        ((told,),) = self._db.execute("PRAGMA quick_check(1)").fetchall()
+        if told != "ok":
+            raise sqlite3.DatabaseError(told)
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """All that is done within is kept, or nothing of it."""
+        with self._lock, disk_errors(self.path):
+            if self._db.in_transaction:  # part of a larger one
+                yield
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def do(self, sql: str, *values: Any) -> int:  # Any: what SQLite can hold
+        """Carries out one statement; the id of the row it put in."""
+        with self._lock:
+            return self._db.execute(sql, values).lastrowid or 0
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """What a question gives."""
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
+        """The first row, None when there is none."""
+        found = self.rows(sql, *values)
+        return found[0] if found else None
+
+    def wipe(self) -> None:
+        """Leaves nothing of what was deleted in the file or beside it."""
+        with self._lock:
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._db.close()

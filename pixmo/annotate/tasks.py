@@ -1,0 +1,91 @@
+"""Who describes which picture: each is given to k people, and to another when one of them skips it or stays away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from pixmo.annotate.store import Store
+
+LEASE_S = 3600.0  # how long an open picture is kept for somebody who shows no sign of life
+REASONS = {
+    "not_shown": "I cannot see the picture",
+    "unclear": "It is too blurred or too small",
+    "disturbing": "It is disturbing",
+    "private": "It shows something private",
+    "no_words": "I do not know what to say about it",
+    "other": "Something else",
+}
+"""Why a picture is skipped: the word that is stored, the words on the page."""
+
+_NEW = """
+SELECT p.id FROM pictures p LEFT JOIN assignments a ON a.picture = p.id AND (a.state = 'done' OR (a.state = 'open' AND a.at > ?))
+WHERE p.is_here AND p.id NOT IN (SELECT picture FROM assignments WHERE person = ?)
+GROUP BY p.id HAVING count(a.person) < ? ORDER BY count(a.person), p.id LIMIT 1
+"""
+_OPEN = """
+SELECT a.picture FROM assignments a JOIN pictures p ON p.id = a.picture
+WHERE a.person = ? AND a.state = 'open' AND p.is_here ORDER BY a.at, a.picture LIMIT 1
+"""
+
+
+class Tasks:
+    """The pictures of a collection and how far they are."""
+
+    def __init__(self, store: Store, per_picture: int) -> None:
+        self._store = store
+        self.per_picture = per_picture
+
+    def take_in(self, files: Iterable[str]) -> None:
+        """The pictures there are now; those that left are no longer given out."""
+        with self._store.change():
+            self._store.do("UPDATE pictures SET is_here = 0")
+            for file in files:
+                self._store.do(
+                    "INSERT INTO pictures (file, is_here) VALUES (?, 1) ON CONFLICT (file) DO UPDATE SET is_here = 1",
+                    file,
+                )
+
+    def next_for(self, person: str) -> int | None:
+        """The picture somebody should describe now: the one they have open, else one with the fewest descriptions."""
+        with self._store.change():
+            found = self._store.one(_OPEN, person)
+            if found is None:
+                found = self._store.one(_NEW, time.time() - LEASE_S, person, self.per_picture)
+            if found is None:
+                return None
+            self._store.do(
+                "INSERT INTO assignments VALUES (?, ?, 'open', NULL, NULL, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
+                found[0], person, time.time(),
+            )  # fmt: skip
+            return int(found[0])
+
+    def file_of(self, picture: int, person: str) -> str | None:
+        """The file of a picture that was given to somebody."""
+        found = self._store.one(
+            "SELECT file FROM pictures JOIN assignments ON picture = id WHERE id = ? AND person = ? AND is_here",
+            picture,
+            person,
+        )
+        return None if found is None else str(found[0])
+
+    def state(self, picture: int, person: str) -> str | None:
+        """open, done, skipped; None when the picture is not theirs."""
+        found = self._store.one("SELECT state FROM assignments WHERE picture = ? AND person = ?", picture, person)
+        return None if found is None else str(found[0])
+
+    def skip(self, picture: int, person: str, reason: str, note: str) -> bool:
+        """Notes why an open picture is not described. False when it is not open."""
+        with self._store.change():
+            if self.state(picture, person) != "open":
+                return False
+            self._store.do(
+                "UPDATE assignments SET state = 'skipped', reason = ?, note = ?, at = ? WHERE picture = ? AND person = ?",
+                reason, note or None, time.time(), picture, person,
+            )  # fmt: skip
+            return True
+
+    def done_by(self, person: str) -> int:
+        """How many pictures somebody described."""
+        found = self._store.one("SELECT count(*) FROM assignments WHERE person = ? AND state = 'done'", person)
+        return int(found[0]) if found else 0
