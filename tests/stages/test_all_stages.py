@@ -61,8 +61,6 @@ def value(name: str, kind: pa.DataType, row: int) -> Any:  # Any: a column value
         return digest(b"%d" % (row % 4)) * 4
     if name.endswith("hash"):
         return f"{(row % 8) * 0x0123456789ABCDEF:016x}"
-    if name.endswith("fingerprint"):
-        return f"{(row % 8) * 0x0123456789ABCDEF:0256x}"
     if name in ("caption", "heard_text", "second_text"):
         return f"There is a red barn on the left. {row} cows stand before it."
     if name in ("recording_outcome", "heard_outcome", "second_outcome", "caption_outcome"):
