@@ -72,7 +72,7 @@ async def test_a_run_that_died_finds_its_batch_again(tmp_path: Path) -> None:
         server.batch_polls = 10**6
         first = world(server, tmp_path)
         task = asyncio.create_task(first.ask(questions("a", "b")))
-        while not server.batches or json.loads(written_down(tmp_path)[0].read_bytes())["id"] is None:
+        while not server.batches or json.loads(written_down(tmp_path)[0].read_bytes())["id"] is None:  # noqa: ASYNC110 – the server is in a thread
             await asyncio.sleep(0.02)
         task.cancel()
         await first.close()

@@ -27,6 +27,7 @@ from pixmo.ask import Answer, ChatOutcome, Outcome, SpeechOutcome
 from pixmo.ids import digest, digest_of
 from pixmo.run.recipe import Step, load_stage, stage_names
 from pixmo.stage import Picture
+from pixmo.storage.export.meanings import COLUMNS
 from tests.text.writer import answer
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent.parent / "golden" / "stages.json").read_text())
@@ -251,6 +252,15 @@ def test_what_a_stage_makes_moves_only_with_its_version(name: str) -> None:
     assert GOLDEN.get(name) == now, (
         f"raise {name}'s version if its meaning changed, then pin: {name!r}: {json.dumps(now)}"
     )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_column_a_stage_adds_has_its_meaning(name: str) -> None:
+    """In words, for the card of the set."""
+    stage = load_stage(name, {})
+    if Step(name, stage).kind != "select":
+        added = [f.name + "_sha256" * pa.types.is_binary(f.type) for f in stage.adds]  # pictures are kept by digest
+        assert [n for n in added if n not in COLUMNS] == []
 
 
 def test_nothing_else_is_pinned() -> None:
