@@ -60,7 +60,7 @@ SPOKEN: dict[str, str] = {
     "caption_cost_usd": "what that cost, in US dollars; null where no price was given",
     "caption_words": "words of the caption",
     "unsupported_share": "share of its sentences that the transcripts do not support",
-    "unsupported_why": "those sentences, each with what of it nobody said",
+    "unsupported_why": "per sentence what of it nobody said; empty where all was",
     "repeated_share": "share of the caption that repeats itself",
     "omitted_share": "share of what was said that it leaves out",
     "caption_findings": "what is wrong with the caption",
