@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from pixmo.text.caption_rules import DOUBLE_NAMES, clean
 from pixmo.text.caption_units import units_of
@@ -57,10 +58,10 @@ def sentences_of(caption: str) -> list[str]:
 
 def why_unsupported(sentence: str, said: Sequence[str], most_new: float) -> str:
     """Why a sentence does not rest on the stretches of speech it cites; '' when it does. `most_new`: share of words of its own."""
-    heard = [text for text in said if not is_command(text)]
-    if not heard:
+    base = _heard(tuple(said))
+    if base is None:
         return "cites an instruction" if said else "cites nothing"
-    told, base = facts_of(sentence), facts_of(" , ".join(heard))
+    told = facts_of(sentence)
     for word in sorted(told.exact):
         if word not in base.exact and word != _ONE:
             return f"{kind_of(word)} not said: {word}"
@@ -70,6 +71,14 @@ def why_unsupported(sentence: str, said: Sequence[str], most_new: float) -> str:
     if new and len(new) > most_new * len(told.all):
         return f"not said: {', '.join(_shown(w, sentence) for w in new)}"[:120]
     return ""
+
+
+@lru_cache(maxsize=64)  # many sentences rest on the same speech
+def _heard(said: tuple[str, ...]) -> Facts | None:
+    """What stretches of speech say together, without what is said to a model; None where nothing is left."""
+    parts = [part for text in said for part in ([u.text for u in units_of([text])] if is_command(text) else [text])]
+    heard = [part for part in parts if not is_command(part)]
+    return facts_of(" , ".join(heard)) if heard else None
 
 
 def _shown(word: str, sentence: str) -> str:
