@@ -90,7 +90,8 @@ def publish_report(
         counts=gather((_facts_of(shard, wanted) for shard in shards), url),
         written=manifest.written, written_bytes=sum(f.bytes for f in data),
         splits={s: sum(f.rows or 0 for f in data if f.split == s) for s in plan.splits},
-        clauses=manifest.counts.get("left", {}), settings={s.use: settings_of(s.stage) for s in recipe.steps},
+        clauses=manifest.counts.get("left", {}),
+        spoken={n: c for n, c in manifest.counts.items() if n not in ("outcome", "left")}, settings={s.use: settings_of(s.stage) for s in recipe.steps},
         samples=samples, seconds=seconds, finished=datetime.now().astimezone().isoformat(" ", "minutes"),
         version=version("pixmo"),
     )  # fmt: skip

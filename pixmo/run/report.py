@@ -46,6 +46,9 @@ class ReportFacts:
     written_bytes: int  # of its files
     splits: Mapping[str, int] = field(default_factory=dict)  # rows written, by split
     clauses: Mapping[str, int] = field(default_factory=dict)  # select's clauses: rows each leaves out
+    spoken: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # of recordings and captions: counts by column
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # by stage
     samples: Sequence[tuple[float, int]] = ()  # (seconds since the start, answers so far)
     seconds: float | None = None  # how long this run took
@@ -55,7 +58,7 @@ class ReportFacts:
 
 def report_html(facts: ReportFacts) -> str:
     """The whole page."""
-    sections = (_outcomes, _hosts, _pictures, _duplicates, _selection, _throughput, _settings)
+    sections = (_outcomes, _hosts, _pictures, _spoken, _duplicates, _selection, _throughput, _settings)
     body = (_header(facts), tag("main", _headline(facts), *(s(facts) for s in sections)), _footer(facts))
     return page(f"{shortened(facts.name, 80)} · pixmo report", *body)
 
@@ -287,6 +290,15 @@ def _selection(facts: ReportFacts) -> Html | None:
     note = f"Of {count(facts.counts.rows)} rows, {count(facts.written)} are in the data set and {count(left)} are not. "
     more = "Each clause is counted over all rows, so one row may count twice." if facts.clauses else ""
     return _section("Selection", tag("p", note, more), tag("div", splits, clauses, class_="cards"))
+
+
+def _spoken(facts: ReportFacts) -> Html | None:
+    """What became of recordings and captions."""
+    cards = [
+        _rows_card(name.replace("_", " ").capitalize(), "How often", dict(sorted(counts.items(), key=_by_count)))
+        for name, counts in facts.spoken.items()
+    ]
+    return _section("Recordings and captions", tag("div", *cards, class_="cards")) if any(cards) else None
 
 
 def _rows_card(title: str, head: str, numbers: Mapping[str, int]) -> Html | None:

@@ -27,6 +27,13 @@ MANIFEST = "recordings.jsonl"
 IMAGES = ("image", "picture", "image_url", "image_path", "image_file", "picture_file", "file_name", "url")
 AUDIO = ("audio", "recording", "recordings", "audio_path", "audio_file", "sound", "speech")
 TRANSCRIPTS = "transcripts"
+OF_CAPTIONS = (
+    "caption",
+    "unsupported_share",
+    "unsupported_why",
+    "omitted_share",
+    "repeated_share",
+)  # and all `caption_…`
 SUFFIXES = frozenset(
     [
         ".wav",
@@ -119,13 +126,13 @@ def paired(folder: Path, pictures: Path) -> list[Described]:
     of: dict[Path, list[Clip]] = {path: [] for path in shown}
     alone = []
     for path in clips:
-        clip = Clip(path.relative_to(folder).as_posix(), path)
+        clip = Clip(_named(path, folder), path)
         owner = _owner(_stem(path, folder), by_stem)
         if owner is None:
             alone.append(Described(None, (clip,)))
         else:
             of[owner].append(clip)
-    return [Described(p.relative_to(pictures).as_posix(), tuple(of[p]), p) for p in shown] + alone
+    return [Described(_named(p, pictures), tuple(of[p]), p) for p in shown] + alone
 
 
 def _owner(stem: str, by_stem: Mapping[str, Path]) -> Path | None:
@@ -134,6 +141,11 @@ def _owner(stem: str, by_stem: Mapping[str, Path]) -> Path | None:
         if (end == len(stem) or _APART.match(stem[end])) and stem[:end] in by_stem:
             return by_stem[stem[:end]]
     return None
+
+
+def _named(path: Path, folder: Path) -> str:
+    """Its name in the rows; bytes that are no text are told as `\\xff`."""
+    return os.fsencode(path.relative_to(folder).as_posix()).decode(errors="backslashreplace")
 
 
 def _stem(path: Path, folder: Path) -> str:
@@ -308,11 +320,7 @@ class Retold:
 
 
 def _retold(name: str) -> str:
-    return (
-        f"given_{name}"
-        if name in ("caption", "unsupported_share", "omitted_share") or name.startswith("caption_")
-        else name
-    )
+    return f"given_{name}" if name in OF_CAPTIONS or name.startswith("caption_") else name
 
 
 def _is_list(kind: pa.DataType) -> bool:

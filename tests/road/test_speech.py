@@ -366,3 +366,15 @@ def test_a_dry_run_says_what_it_will_take_and_asks_nobody(tmp_path: Path, model:
     assert (n_in * 2 + n_out * 8) / 1e6 <= before["chat"]["usd_at_most"]
     after = json.loads(run(tmp_path, *line, "--dry-run", "--json"))["spoken"]
     assert (after["chat"]["questions"], after["exact"]) == (0, True)
+
+
+def test_a_published_set_can_be_captioned_anew(tmp_path: Path, model: ChatServer) -> None:
+    """Its transcripts are there; what it said of its captions is kept under other names."""
+    rows_that_were_said(tmp_path / "rows.parquet", 5)
+    line = ("--no-fetch", "--quiet", "--min-caption-words", "3", "--model", "m", "--base-url", model.base_url)
+    run(tmp_path, "caption", "rows.parquet", "first", *line)
+    run(tmp_path, "caption", "./first/data", "second", *line)
+    first, second = (pq.read_table(tmp_path / out / "data").to_pylist() for out in ("first", "second"))
+    assert [row["given_caption"] for row in second] == [row["caption"] for row in first]
+    assert [row["given_unsupported_why"] for row in second] == [row["unsupported_why"] for row in first]
+    assert model.times() == 5
