@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from pixmo.ask import Outcome
+from pixmo.ask import ChatOutcome, Outcome, SpeechOutcome
 from pixmo.cli import VERBS, cli
 from pixmo.cli.init import recipes
 from pixmo.cli.stages import stages
@@ -45,8 +45,12 @@ def test_the_index_leads_to_each_page(page):
 
 def test_the_table_of_outcomes_is_the_outcomes():
     """Each once, in the order of the code, and `yes` exactly where asking again is worth it."""
-    told = {name: bool(again) for name, _, again in ROW.findall(text_of("docs/concepts.md"))}
+    of_pictures, _, of_speech = text_of("docs/concepts.md").partition("Recordings and captions have outcomes")
+    told = {name: bool(again) for name, _, again in ROW.findall(of_pictures)}
     assert list(told.items()) == [(str(o), o.worth_retrying) for o in Outcome]
+    of_recordings, _, of_captions = of_speech.partition("| of a caption")
+    assert [o for o in SpeechOutcome if f"`{o}`" not in of_recordings] == []
+    assert [o for o in ChatOutcome if f"`{o}`" not in of_captions] == []
 
 
 def test_each_command_and_option_is_told():

@@ -46,14 +46,12 @@ class ReportFacts:
     written_bytes: int  # of its files
     splits: Mapping[str, int] = field(default_factory=dict)  # rows written, by split
     clauses: Mapping[str, int] = field(default_factory=dict)  # select's clauses: rows each leaves out
-    spoken: Mapping[str, Mapping[str, int]] = field(
-        default_factory=dict
-    )  # of recordings and captions: counts by column
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)  # by stage
     samples: Sequence[tuple[float, int]] = ()  # (seconds since the start, answers so far)
     seconds: float | None = None  # how long this run took
     finished: str = ""  # when, as text
     version: str = ""
+    spoken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # counts of recordings and captions, by column
 
 
 def report_html(facts: ReportFacts) -> str:

@@ -377,4 +377,4 @@ def test_a_published_set_can_be_captioned_anew(tmp_path: Path, model: ChatServer
     first, second = (pq.read_table(tmp_path / out / "data").to_pylist() for out in ("first", "second"))
     assert [row["given_caption"] for row in second] == [row["caption"] for row in first]
     assert [row["given_unsupported_why"] for row in second] == [row["unsupported_why"] for row in first]
-    assert model.times() == 5
+    assert model.times() == 10
