@@ -120,15 +120,15 @@ const label = (button, text) => { $(button).firstElementChild.textContent = text
 // ---- recording
 
 const target = { min: 1000 * Number(facts.minS), max: 1000 * Number(facts.maxS) };
-let draft = null, recorder = null, release = () => {}, busy = false, url = null, memory = [];
+let draft = null, recorder = null, release = () => {}, busy = true, url = null, memory = [];
 
 function show(state) {
   document.body.classList.toggle("recording", state === "recording");
   $("listen").hidden = $("submit").hidden = state !== "recorded";
   $("sound").hidden = state !== "recorded";
-  $("record").disabled = $("skip").disabled = state === "submitted";
+  $("record").disabled = $("skip").disabled = state === "submitted" || state === "begin";
   if (state === "recording") $("skip").disabled = true;
-  label("record", { idle: "Record", recording: "Stop", recorded: "Record again", submitted: "Record" }[state]);
+  label("record", { begin: "Record", idle: "Record", recording: "Stop", recorded: "Record again", submitted: "Record" }[state]);
   showTime(draft ? draft.ms : 0);
 }
 
@@ -276,16 +276,19 @@ async function skip() {
 
 async function resume() {
   const drafts = await mine();
-  if (drafts.some((one) => one.state === "submitted")) { show("submitted"); busy = true; return deliverSoon(); }
+  if (drafts.some((one) => one.state === "submitted")) { show("submitted"); return deliverSoon(); }
   for (const one of drafts.filter((one) => one.picture === picture).reverse()) {
     if (!(await hold(one.id))) continue; // another tab works on it
     memory = await piecesOf(one.id);
     if (!memory.length) { await forget(one.id); continue; }
     draft = { ...one, state: "recorded" };
     await put(draft);
+    busy = false;
     offer();
     return say("This is what you recorded before the page was closed: listen, submit, or record again.");
   }
+  busy = false;
+  show("idle");
 }
 
 function onKey(event) {
@@ -308,7 +311,7 @@ function beginTask() {
   $("keep-it").onclick = () => $("skip-dialog").close();
   document.addEventListener("keydown", onKey);
   addEventListener("beforeunload", (event) => { if (recorder) event.preventDefault(); });
-  show("idle");
+  show("begin");
   return resume();
 }
 

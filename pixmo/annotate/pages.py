@@ -107,10 +107,10 @@ def _recorder(target: Target, done: int) -> Html:
         tag("progress", id="time", max=f"{target.max_s:g}", value=0, aria_label="time of the target"),
         tag(
             "p",
-            _button("record", "Record", "Space"),
+            _button("record", "Record", "Space", disabled=True),
             _button("listen", "Listen", "L", hidden=True),
             _button("submit", "Submit", "Enter", hidden=True),
-            _button("skip", "Skip", "S"),
+            _button("skip", "Skip", "S", disabled=True),
             class_="buttons",
         ),
         tag("audio", id="sound", controls=True, hidden=True),
@@ -139,8 +139,9 @@ def _skip_dialog() -> Html:
     )
 
 
-def _button(name: str, told: str, key: str, hidden: bool = False) -> Html:
-    return tag("button", tag("span", told), " ", tag("kbd", key), id=name, type="button", hidden=hidden)
+def _button(name: str, told: str, key: str, **states: bool) -> Html:
+    """A button with its key. Those that are `disabled` wait for the script."""
+    return tag("button", tag("span", told), " ", tag("kbd", key), id=name, type="button", **states)
 
 
 def _status() -> Html:

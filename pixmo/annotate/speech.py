@@ -35,7 +35,7 @@ from pixmo.web.site import Site
 
 MAX_NOTE = 200
 _log = logging.getLogger(__name__)
-_NUMBER = re.compile(r"\d{1,15}")
+_NUMBER = re.compile(r"[0-9]{1,15}")
 T = TypeVar("T")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from tests.speech import say
 
@@ -41,8 +41,13 @@ def opened(context: BrowserContext, link: str) -> Page:
     page.locator("#agree, #record").first.wait_for()
     if page.locator("#agree").count():
         page.keyboard.press("Enter")
-    page.locator("#record").wait_for()
+    ready(page)
     return page
+
+
+def ready(page: Page) -> None:
+    """Waits until the page takes keys; it has looked then for what this browser still keeps."""
+    page.locator("#record:enabled, h1:text('Thank you')").first.wait_for()
 
 
 def picture_of(page: Page) -> str:
@@ -67,9 +72,32 @@ def record(page: Page, seconds: float) -> None:
     page.locator("#submit").wait_for()
 
 
+class Line:
+    """The line between a page and the server: `lets` pieces through, then it is cut until it is `mended`."""
+
+    def __init__(self, context: BrowserContext, lets: int) -> None:
+        self.lets, self.offsets = lets, list[int]()
+        self._context = context
+        context.route("**/uploads/**", self._handle)
+
+    def _handle(self, route: Route) -> None:
+        if route.request.method == "PATCH":
+            self.lets -= 1
+            self.offsets.append(int(route.request.url.rpartition("offset=")[2]))
+        if self.lets < 0:
+            route.abort()
+        else:
+            route.continue_()
+
+    def mended(self) -> None:
+        """As if nothing had been."""
+        self.lets, self.offsets = 10**6, []
+
+
 def next_picture(page: Page, before: str) -> None:
     """Waits until another picture, or none, is shown."""
     page.locator(f"#facts:not([data-picture='{before}'])").wait_for(state="attached")
+    ready(page)
 
 
 def heard(path: Path) -> tuple[float, float]:
