@@ -98,7 +98,13 @@ def left_out_lines(out: Path) -> list[str]:
     if not why:
         return []
     more = [f"  … and {len(why) - MOST_REASONS:,} more"] if len(why) > MOST_REASONS else []
-    return [f"left out, as told in {path}:", *(f"  {reason[:LONGEST_REASON]}" for reason in why[:MOST_REASONS]), *more]
+    shown = [f"  {printable(reason[:LONGEST_REASON])}" for reason in why[:MOST_REASONS]]
+    return [f"left out, as told in {path}:", *shown, *more]
+
+
+def printable(text: str) -> str:
+    """On one line and without commands for a terminal: files may be named anything."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _by_number(item: tuple[str, int]) -> tuple[bool, int, str]:

@@ -126,7 +126,7 @@ def _read(path: Path | None, data: bytes | None) -> tuple[bytes | None, str | No
             if found.st_size > MAX_RECORDING_BYTES:
                 return None, str(SpeechOutcome.TOO_LARGE)
             data = path.read_bytes()
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name with a null byte in it
             return None, str(SpeechOutcome.MISSING)
     if data is None:
         return None, str(SpeechOutcome.MISSING)
@@ -140,6 +140,6 @@ def _stamp(path: Path | None) -> tuple[int, int]:
         return (-1, -1)
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return (-1, -1)
     return found.st_size, found.st_mtime_ns

@@ -211,11 +211,16 @@ class _Rows:
     def __init__(self, table: FileSource, folder: Path, image: str, audio: str) -> None:
         self._table, self._folder, self._image, self._audio = table, folder, image, audio
         kind = table.schema().field(image).type
-        if not (pt.is_string(kind) or pt.is_large_string(kind) or pt.is_struct(kind) or pt.is_null(kind)):
+        if not _names_or_embeds(kind):
             raise BadSource(
                 f"{table.name}: column {image!r} is {kind}; pictures are named by text, or embedded with bytes and path"
             )
-        self._streams = pt.is_struct(kind) or _holds_bytes(table.schema().field(audio).type)
+        sound = table.schema().field(audio).type
+        if not _names_or_embeds(_element(sound)):
+            raise BadSource(
+                f"{table.name}: column {audio!r} is {sound}; recordings are named by text, or embedded with bytes and path, one or a list"
+            )
+        self._streams = pt.is_struct(kind) or pt.is_struct(_element(sound))
         self.count: int | None = None
         self.has_urls = False
         self._grouped: list[Described] = []
@@ -235,8 +240,11 @@ class _Rows:
 
     def _group(self) -> None:
         by_name: dict[str | None, list[Clip]] = {}
+        known: dict[str, str] = {}  # how a picture was named first: `./cat.jpg` is `cat.jpg`
         for row in self._rows():
             name = (row[self._image] or "").strip() or None
+            if name and not _IS_URL.match(name):
+                name = known.setdefault(os.path.normpath(self._folder / name), name)
             by_name.setdefault(name, []).extend(self._clips(row))
         urls = [bool(name and _IS_URL.match(name)) for name in by_name if name]
         if any(urls) and not all(urls):
@@ -256,7 +264,8 @@ class _Rows:
     def _one(self, row: Mapping[str, Any]) -> Described:  # Any: as above
         picture, clips = row[self._image], tuple(self._clips(row))
         if isinstance(picture, dict):
-            return Described(picture.get("path") or "embedded", clips, data=picture.get("bytes"))
+            name, data = picture.get("path"), picture.get("bytes")
+            return Described(name or "embedded", clips, self._folder / name if name and data is None else None, data)
         return Described(picture, clips, self._folder / picture if picture else None)
 
     def _clips(self, row: Mapping[str, Any]) -> Iterator[Clip]:  # Any: as above
@@ -265,7 +274,11 @@ class _Rows:
         for n, one in enumerate(many):
             annotator, consent = _nth(row.get("annotator"), n), _nth(row.get("consent"), n)
             if isinstance(one, dict):
-                yield Clip(one.get("path") or f"embedded {n + 1}", None, one.get("bytes"), annotator, consent)
+                name, data = one.get("path"), one.get("bytes")
+                path = (
+                    self._folder / name if name and data is None else None
+                )  # as `datasets` writes files that it leaves where they are
+                yield Clip(name or f"embedded {n + 1}", path, data, annotator, consent)
             elif one is not None:
                 if _IS_URL.match(one):
                     raise BadSource(
@@ -280,8 +293,25 @@ def _nth(value: Any, n: int) -> str | None:  # Any: a text for all recordings of
     return None if value is None else str(value)
 
 
-def _holds_bytes(kind: pa.DataType) -> bool:
-    return bool(pt.is_struct(kind) or (pt.is_list(kind) and pt.is_struct(kind.value_type)))
+def _element(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if _is_list(kind) else kind
+
+
+def _names_or_embeds(kind: pa.DataType) -> bool:
+    """Whether a column can hold files: by name, or as structs of bytes and path."""
+    if pt.is_struct(kind):
+        fields = {f.name: f.type for f in kind}
+        data, path = fields.get("bytes", pa.null()), fields.get("path", pa.null())
+        return bool(fields.keys() & {"bytes", "path"}) and _is_bytes(data) and _is_text(path)
+    return _is_text(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pt.is_string(kind) or pt.is_large_string(kind) or pt.is_null(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_null(kind))
 
 
 class Retold:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,42 @@ def test_embedded_pictures_and_recordings_are_taken_as_they_are(tmp_path: Path) 
     assert told["recording_fault"] == [None, "empty"]
 
 
+def test_a_path_without_bytes_is_a_file_beside_the_manifest(tmp_path: Path) -> None:
+    """So `datasets` writes pictures and recordings that stay where they are."""
+    put(tmp_path, **{"cat.jpg": PICTURE, "1.wav": SOUND})
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    columns = {n: pa.array([{"bytes": None, "path": p}], kind) for n, p in (("image", "cat.jpg"), ("audio", "1.wav"))}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+    (told,) = rows(tmp_path / "rows.parquet")
+    assert (told["image"]["bytes"], told["recordings"][0]["bytes"]) == (PICTURE, SOUND)
+
+
+def test_a_picture_that_is_named_in_two_ways_is_one_row(tmp_path: Path) -> None:
+    """`./cat.jpg` and the whole path are `cat.jpg`; the row has the first name."""
+    put(tmp_path, **{"cat.jpg": PICTURE})
+    names = ["cat.jpg", "./cat.jpg", "x/../cat.jpg", str(tmp_path / "cat.jpg")]
+    lines = [json.dumps({"image": name, "audio": f"{n}.wav"}) + "\n" for n, name in enumerate(names)]
+    (tmp_path / "list.jsonl").write_text("".join(lines))
+    assert pairs(tmp_path / "list.jsonl") == {"cat.jpg": ["0.wav", "1.wav", "2.wav", "3.wav"]}
+
+
+def test_names_that_no_file_can_have_are_files_that_are_missing(tmp_path: Path) -> None:
+    """A null byte, and more letters than a file system takes."""
+    (tmp_path / "list.jsonl").write_text(json.dumps({"image": "a\0.png", "audio": ["b\0.wav", "c" * 5000]}) + "\n")
+    (told,) = rows(tmp_path / "list.jsonl")
+    assert (told["picture_fault"], told["recording_fault"]) == ("missing", ["missing", "missing"])
+    found = open_spoken(str(tmp_path / "list.jsonl"))
+    assert found is not None
+    assert found[0].identity()
+
+
+def test_a_name_that_is_no_text_is_told_with_escapes(tmp_path: Path) -> None:
+    """File systems allow any bytes; the recording still belongs to its picture."""
+    odd = os.fsdecode(b"caf\xff")
+    put(tmp_path, **{f"{odd}.jpg": PICTURE, f"{odd}-1.wav": SOUND})
+    assert pairs(tmp_path) == {"caf\\xff.jpg": ["caf\\xff-1.wav"]}
+
+
 def test_pictures_may_be_addresses(tmp_path: Path) -> None:
     """Then they are fetched as any list is; files and addresses in one list are refused."""
     put(tmp_path, **{"1.wav": SOUND})
@@ -168,6 +205,15 @@ class Rows:
         ({"l.csv": b"image,sound_of_it\na.jpg,a.wav\n"}, "l.csv", {}, "has no column of recordings"),
         ({"l.csv": b"what,audio\na.jpg,a.wav\n"}, "l.csv", {}, "has no column of pictures"),
         ({"l.csv": b"image,audio\na.jpg,https://example.org/a.wav\n"}, "l.csv", {}, "fetch the recordings first"),
+        (
+            {"l.jsonl": b'{"image":"a.jpg","audio":1}'},
+            "l.jsonl",
+            {},
+            "column 'audio' is int64; recordings are named by text",
+        ),
+        ({"l.jsonl": b'{"image":"a.jpg","audio":{"x":1}}'}, "l.jsonl", {}, "column 'audio' is struct<x: int64>"),
+        ({"l.jsonl": b'{"image":"a.jpg","audio":[["a.wav"]]}'}, "l.jsonl", {}, "column 'audio' is list<item: list"),
+        ({"l.jsonl": b'{"image":{"bytes":1},"audio":"a.wav"}'}, "l.jsonl", {}, "pictures are named by text"),
         ({"a.wav": SOUND, "a.jpg": PICTURE}, "", {"audio_column": "x"}, "only a manifest has columns"),
     ],
 )
