@@ -44,7 +44,7 @@ const piecesOf = async (id) => (await kept("readonly", (_, pieces) => pieces.get
 const mine = async () => (await kept("readonly", (drafts) => drafts.getAll())).filter((draft) => draft.person === facts.person);
 
 // Holds the lock of a draft while work runs; does nothing when another tab holds it.
-const alone = (id, work) => navigator.locks.request("pixmo-" + id, { ifAvailable: true }, (lock) => lock && work());
+const alone = (id, work) => id === held ? work() : navigator.locks.request("pixmo-" + id, { ifAvailable: true }, (lock) => lock && work());
 
 // ---- talking to the server
 
@@ -120,7 +120,7 @@ const label = (button, text) => { $(button).firstElementChild.textContent = text
 // ---- recording
 
 const target = { min: 1000 * Number(facts.minS), max: 1000 * Number(facts.maxS) };
-let draft = null, recorder = null, release = () => {}, busy = true, url = null, memory = [];
+let draft = null, recorder = null, held = null, release = () => {}, busy = true, url = null, memory = [];
 
 function show(state) {
   document.body.classList.toggle("recording", state === "recording");
@@ -143,6 +143,7 @@ function hold(id) {
   release();
   return new Promise((resolve) => {
     navigator.locks.request("pixmo-" + id, { ifAvailable: true }, (lock) => {
+      held = lock && id;
       resolve(Boolean(lock));
       return lock && new Promise((done) => { release = done; });
     });
@@ -195,6 +196,7 @@ async function begin() {
     await keeping;
     await put(draft).catch(() => {});
     offer();
+    if (draft.ms > 2 * target.max) return say("Stopped: this is twice as long as it should be.");
     say(draft.ms < target.min ? `A little short: aim at ${facts.minS} s or more.` : "Listen to it, record again, or submit.");
   };
   recorder = one;
@@ -222,6 +224,7 @@ function offer() {
 // Moves the meter and calls `tick` until the returned function is called.
 function meter(stream, tick) {
   const context = new AudioContext();
+  context.resume(); // some browsers wait to be asked
   const analyser = context.createAnalyser();
   context.createMediaStreamSource(stream).connect(analyser);
   const wave = new Float32Array(analyser.fftSize);
@@ -250,8 +253,6 @@ async function submit() {
   show("submitted");
   const answer = await put(draft).then(() => null, () => sent(draft, new Blob(memory))); // no room here: straight from memory
   if (answer === true) return location.reload();
-  release();
-  release = () => {};
   await deliverSoon();
 }
 
@@ -277,6 +278,8 @@ async function skip() {
 async function resume() {
   const drafts = await mine();
   if (drafts.some((one) => one.state === "submitted")) { show("submitted"); return deliverSoon(); }
+  // a draft of a picture that is no longer open (described or skipped in another tab) has nowhere to go
+  for (const one of drafts) if (one.picture !== picture) await alone(one.id, () => forget(one.id));
   for (const one of drafts.filter((one) => one.picture === picture).reverse()) {
     if (!(await hold(one.id))) continue; // another tab works on it
     memory = await piecesOf(one.id);

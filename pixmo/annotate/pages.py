@@ -100,7 +100,7 @@ def _recorder(target: Target, done: int) -> Html:
         tag("p", f"Speak for {target}, in whole sentences. {_many(done)} done.", class_="soft"),
         tag(
             "div",
-            tag("output", "0:00", id="timer", aria_label="time recorded"),
+            tag("span", "0:00", id="timer", role="timer", aria_label="time recorded"),
             tag("meter", id="level", min=0, max=1, low="0.05", value=0, aria_label="loudness of the microphone"),
             class_="dials",
         ),

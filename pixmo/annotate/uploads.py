@@ -67,21 +67,13 @@ class Uploads:
         """
         with self._store.change():
             found = self._find(person, token)
-            if found is not None and found[1] is not None and found[2] == picture:
-                return  # the answer of last time was lost
-            self._must_be_open(person, picture)
-            if found is None or found[2] != picture:
-                raise Refused(409, "nothing of this recording is here", have=0)
-            part = self._part(found[0])
-            actual, suffix = _read(part)
-            if actual != sha256 or suffix is None:
-                self._drop(found[0])
-                status, why = (422, "it arrived changed") if actual != sha256 else (415, "it is no recording")
-                raise Refused(status, f"{why}; nothing of it was kept here", have=0)
-            file = f"{RECORDINGS}/{short(sha256)}.{suffix}"
-            self._accept(found[0], person, picture, sha256, file, consent)
+            if found is None or found[1] is None or found[2] != picture:  # else the answer of last time was lost
+                self._take(found, person, picture, sha256, consent)
         with self._store.change():
-            self._name(found[0], file)
+            for number, file in self._store.rows(
+                "SELECT id, file FROM uploads WHERE person = ? AND token = ?", person, token
+            ):
+                self._name(number, file)
             publish_manifest(self._out, self._images, self._store)
 
     def settle(self) -> None:
@@ -94,6 +86,19 @@ class Uploads:
                 if not (path.stem.isdecimal() and int(path.stem) in known):
                     path.unlink()
             publish_manifest(self._out, self._images, self._store)
+
+    def _take(
+        self, found: tuple[int, int | None, int] | None, person: str, picture: int, sha256: str, consent: str
+    ) -> None:
+        self._must_be_open(person, picture)
+        if found is None or found[2] != picture:
+            raise Refused(409, "nothing of this recording is here", have=0)
+        actual, suffix = _read(self._part(found[0]))
+        if actual != sha256 or suffix is None:
+            self._drop(found[0])
+            status, why = (422, "it arrived changed") if actual != sha256 else (415, "it is no recording")
+            raise Refused(status, f"{why}; nothing of it was kept here", have=0)
+        self._accept(found[0], person, picture, sha256, f"{RECORDINGS}/{short(sha256)}.{suffix}", consent)
 
     def _accept(self, number: int, person: str, picture: int, sha256: str, file: str, consent: str) -> None:
         self._store.do(

@@ -25,7 +25,9 @@ def make_pictures(folder: Path, count: int = 3) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for n in range(count):
         gradient = Image.linear_gradient("L").resize((640, 480))
-        picture = Image.composite(Image.new("RGB", gradient.size, COLOURS[n]), Image.new("RGB", gradient.size, "#eee"), gradient)
+        picture = Image.composite(
+            Image.new("RGB", gradient.size, COLOURS[n]), Image.new("RGB", gradient.size, "#eee"), gradient
+        )
         picture.save(folder / f"{'abcdef'[n]}.{'png' if n % 2 == 0 else 'jpg'}")
     return folder
 
@@ -41,7 +43,17 @@ class Served:
 
     def __init__(self, images: Path, out: Path, *options: str) -> None:
         self.out, self.port = out, free_port()
-        self.command = [sys.executable, "-m", "pixmo", "annotate", "speech", str(images), str(out), "--port", str(self.port)]
+        self.command = [
+            sys.executable,
+            "-m",
+            "pixmo",
+            "annotate",
+            "speech",
+            str(images),
+            str(out),
+            "--port",
+            str(self.port),
+        ]
         self.command += options
         self.start()
 

@@ -89,7 +89,9 @@ def test_a_reload_in_mid_upload_goes_on_where_the_server_is(served: Served, anna
     assert heard(served.out / served.manifest()[0]["audio"][0])[0] > 4
 
 
-def test_a_server_that_is_killed_in_mid_upload_gets_the_rest_when_it_is_back(served: Served, anna: BrowserContext) -> None:
+def test_a_server_that_is_killed_in_mid_upload_gets_the_rest_when_it_is_back(
+    served: Served, anna: BrowserContext
+) -> None:
     """The page needs nobody's help; the link and the consent hold, and nothing is sent twice."""
     page = opened(anna, served.links["anna"])
     first, line = picture_of(page), Line(anna, lets=1)
@@ -138,7 +140,7 @@ def test_two_annotators_at_once_describe_all_pictures(served: Served, browser: B
             page.keyboard.press("Enter")
         for page, before in zip(pages, shown, strict=True):
             next_picture(page, before)
-    assert ["Thank you!"] * 2 == [page.locator("h1").inner_text() for page in pages]
+    assert [page.locator("h1").inner_text() for page in pages] == ["Thank you!"] * 2
     ben.close()
     lines = served.manifest()
     assert [line["image"] for line in lines] == ["../pictures/a.png", "../pictures/b.jpg", "../pictures/c.png"]
@@ -147,7 +149,9 @@ def test_two_annotators_at_once_describe_all_pictures(served: Served, browser: B
     files = [served.out / audio for line in lines for audio in line["audio"]]
     assert len(files) == 6
     assert [path.stem for path in files] == [digest(path.read_bytes())[:16] for path in files]
-    assert {(served.out / "consent" / f"{version}.txt").is_file() for line in lines for version in line["consent"]} == {True}
+    assert {(served.out / "consent" / f"{version}.txt").is_file() for line in lines for version in line["consent"]} == {
+        True
+    }
     assert all(heard(path)[1] > 0.005 for path in files)
 
 
@@ -165,6 +169,7 @@ def test_two_tabs_of_one_annotator_do_not_mix(served: Served, anna: BrowserConte
     two.keyboard.press("Enter")
     until(two, "() => document.getElementById('status').innerText.includes('already')")
     next_picture(two, first)
+    until(two, "async () => (await mine()).length === 0")
     (line,) = served.manifest()
     assert len(line["audio"]) == 1
     assert heard(served.out / line["audio"][0])[0] > 3.5
@@ -197,6 +202,8 @@ def test_no_script_sees_the_key(served: Served, browser: Browser) -> None:
     assert key not in page.content()
     (cookie,) = context.cookies(page.url)
     assert (cookie["value"], cookie["httpOnly"], cookie["sameSite"]) == (key, True, "Strict")
-    page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hit = 1\"><p style=\"color: red\">')")
+    page.evaluate(
+        "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.hit = 1\"><p style=\"color: red\">')"
+    )
     page.wait_for_timeout(200)
     assert page.evaluate("window.hit") is None

@@ -7,7 +7,6 @@ import secrets
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -128,7 +127,9 @@ def test_no_path_of_a_client_reaches_a_file(anna: Caller, path: str) -> None:
 def test_a_picture_is_shown_only_to_whom_it_was_given(anna: Caller) -> None:
     """Its type is what its bytes are."""
     picture = anna.picture()
-    assert anna.ask("GET", f"pictures/{picture}").headers["content-type"] == ("image/png" if picture != 2 else "image/jpeg")
+    assert anna.ask("GET", f"pictures/{picture}").headers["content-type"] == (
+        "image/png" if picture != 2 else "image/jpeg"
+    )
     assert anna.ask("GET", f"pictures/{(picture or 0) % 3 + 1}").status == 404
 
 
@@ -186,10 +187,17 @@ def test_pieces_sent_twice_at_once_count_once(anna: Caller) -> None:
 
 @pytest.mark.parametrize(
     ("sound", "digest", "status"),
-    [(WEBM, "0" * 64, 422), (b"<html>" + WEBM, None, 415), (b"\x89PNG\r\n\x1a\n", None, 415), (b"ID3" + WEBM, None, 415)],
+    [
+        (WEBM, "0" * 64, 422),
+        (b"<html>" + WEBM, None, 415),
+        (b"\x89PNG\r\n\x1a\n", None, 415),
+        (b"ID3" + WEBM, None, 415),
+    ],
     ids=["changed on the way", "html", "png", "mp3"],
 )
-def test_what_is_not_the_recording_begins_anew(served: Served, anna: Caller, sound: bytes, digest: str | None, status: int) -> None:
+def test_what_is_not_the_recording_begins_anew(
+    served: Served, anna: Caller, sound: bytes, digest: str | None, status: int
+) -> None:
     """A wrong digest, or bytes that are no container browsers record into: nothing is kept, the picture stays open."""
     picture, token = anna.picture(), secrets.token_hex(16)
     assert picture
