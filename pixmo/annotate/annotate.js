@@ -129,6 +129,7 @@ function show(state) {
   $("record").disabled = $("skip").disabled = state === "submitted" || state === "begin";
   if (state === "recording") $("skip").disabled = true;
   label("record", { begin: "Record", idle: "Record", recording: "Stop", recorded: "Record again", submitted: "Record" }[state]);
+  $("record").lastElementChild.textContent = state === "recorded" ? "R" : "Space"; // a second press of the space bar must not lose it
   showTime(draft ? draft.ms : 0);
 }
 
@@ -216,6 +217,7 @@ async function keep(blob) {
 
 function offer() {
   if (url) URL.revokeObjectURL(url);
+  $("status").focus(); // off the button, so that keys mean what the page says
   url = URL.createObjectURL(new Blob(memory, { type: draft.type }));
   $("sound").src = url;
   show("recorded");
@@ -297,11 +299,13 @@ async function resume() {
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   const inDialog = $("skip-dialog").open;
+  if ((event.key === " " || event.key === "Enter") && event.target.closest("button")) return; // reached by Tab: it is pressed
   if (inDialog && event.key === "Enter") { event.preventDefault(); skip(); }
   if (inDialog || event.target.closest("audio")) return;
-  const does = { " ": record, Enter: submit, l: listen, s: () => $("skip").click() }[event.key.length > 1 ? event.key : event.key.toLowerCase()];
+  const isRecorded = draft && draft.state === "recorded";
+  const does = { " ": isRecorded ? listen : record, r: isRecorded ? record : null, Enter: submit, l: listen, s: () => $("skip").click() }[event.key.length > 1 ? event.key : event.key.toLowerCase()];
   if (!does) return;
-  event.preventDefault(); // also where a button has the focus: the key means what the page says it means
+  event.preventDefault();
   does();
 }
 
@@ -313,6 +317,7 @@ function beginTask() {
   $("skip-it").onclick = skip;
   $("keep-it").onclick = () => $("skip-dialog").close();
   document.addEventListener("keydown", onKey);
+  document.addEventListener("click", (event) => { if (event.detail) event.target.closest("button")?.blur(); });
   addEventListener("beforeunload", (event) => { if (recorder) event.preventDefault(); });
   show("begin");
   return resume();

@@ -145,7 +145,7 @@ def _button(name: str, told: str, key: str, **states: bool) -> Html:
 
 
 def _status() -> Html:
-    return tag("p", id="status", role="status", aria_live="polite")
+    return tag("p", id="status", role="status", aria_live="polite", tabindex=-1)
 
 
 def _data(person: Person, **facts: str | int) -> Html:

@@ -10,6 +10,7 @@ from pixmo.annotate.tasks import REASONS
 from pixmo.page.html import Child, Html, foreign, tag
 from pixmo.web.document import document
 
+_NUMBERS = ("described", "skipped", "at work")
 SHOWN = 200  # lines of the lists of skips and pictures
 _COUNTS = """
 SELECT n, count(*) FROM (SELECT p.id, min(count(a.person), ?) AS n FROM pictures p
@@ -56,7 +57,7 @@ def _people(store: Store, people: People, origin: str) -> Html:
         link = f"{origin}/enter/{person.key}"
         who = tag("th", foreign(person.name), tag("small", person.id), scope="row")
         rows.append([who, *(tag("td", n, class_="number") for n in (done, skipped, now)), tag("td", tag("code", link))])
-    return _table("People", ["", "described", "skipped", "at work", "link, for them alone"], rows)
+    return _table("People", ["", *_NUMBERS, "link, for them alone"], rows)
 
 
 def _skips(store: Store) -> Html | None:
@@ -78,6 +79,9 @@ def _skips(store: Store) -> Html | None:
 
 
 def _table(title: str, heads: list[str], rows: list[list[Html]]) -> Html:
-    head: Child = tag("thead", tag("tr", [tag("th", name, scope="col") for name in heads]))
+    head: Child = tag(
+        "thead",
+        tag("tr", [tag("th", name, scope="col", class_="number" if name in _NUMBERS else None) for name in heads]),
+    )
     body = tag("tbody", [tag("tr", cells) for cells in rows])
     return tag("section", tag("h2", title), tag("div", tag("table", head, body), class_="scroll", tabindex=0))

@@ -19,12 +19,12 @@ QUESTIONS = (
 CONSENT = """\
 Your voice will be recorded.
 
-What you say about the pictures is recorded and turned into text. Recordings and texts may be used to make data that teach computers
+What you say about the pictures is recorded and turned into text. Recordings and texts may be used to make data that teach computers \
 to describe pictures, and these data may be published.
 
 Your recordings carry a made-up number, not your name. A voice can still be recognised by those who know it.
 
-Taking part is voluntary. You may stop at any time, and you may ask the person who sent you the link to delete everything you recorded;
+Taking part is voluntary. You may stop at any time, and you may ask the person who sent you the link to delete everything you recorded; \
 they can tell you what was published before.
 
 Please do not name people you recognise, and do not say anything private about yourself.

@@ -64,9 +64,9 @@ def until(page: Page, said: str, value: object = None, patience_s: float = 30) -
     raise AssertionError(f"never came true: {said}; the page says {page.locator('#status').inner_text()!r}")
 
 
-def record(page: Page, seconds: float) -> None:
+def record(page: Page, seconds: float, key: str = "Space") -> None:
     """Records by keyboard, as long as the page's own clock says."""
-    page.keyboard.press("Space")
+    page.keyboard.press(key)
     until(page, "s => recorder !== null && draft.ms >= 1000 * s", seconds)
     page.keyboard.press("Space")
     page.locator("#submit").wait_for()
