@@ -54,14 +54,25 @@ def collection(out: Path, images: Path | None = None) -> Iterator[Store]:
             store.close()
 
 
+def images_of(out: Path, store: Store) -> Path:
+    """The folder of pictures a collection was begun with; where both were moved together, the one that stands now as it stood then."""
+    ((images, beside),) = store.rows("SELECT images, beside FROM about")
+    return Path(images) if Path(images).is_dir() else out / beside
+
+
 def _belongs(out: Path, store: Store, images: Path | None) -> None:
     begun = store.one("SELECT images FROM about")
-    if begun is None:
-        if images is None:
-            raise BadFolder(f"{out}: holds no collection; `pixmo annotate speech IMAGES OUT` begins one")
-        store.do("INSERT INTO about VALUES (?)", str(images.resolve()))
-    elif images is not None and begun[0] != str(images.resolve()):
+    if begun is None and images is None:
+        raise BadFolder(f"{out}: holds no collection; `pixmo annotate speech IMAGES OUT` begins one")
+    if images is None:
+        return
+    if begun is not None and images_of(out, store).resolve() != images.resolve():
         raise BadFolder(f"{out}: was begun with the pictures of {begun[0]}; name that folder, or take another OUT")
+    with store.change():
+        store.do("DELETE FROM about")
+        store.do(
+            "INSERT INTO about VALUES (?, ?)", str(images.resolve()), os.path.relpath(images.resolve(), out.resolve())
+        )
 
 
 def keep_consent(out: Path, text: str) -> str:

@@ -20,7 +20,7 @@ from pixmo.storage.publish import disk_errors
 FILE = "private/tasks.sqlite"
 VERSION = 1
 _SCHEMA = """
-CREATE TABLE about (images TEXT NOT NULL);
+CREATE TABLE about (images TEXT NOT NULL, beside TEXT NOT NULL);  -- absolute, and as seen from OUT
 CREATE TABLE people (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, key TEXT NOT NULL, role TEXT NOT NULL CHECK (role IN ('annotator', 'owner', 'gone')));
 CREATE TABLE agreements (

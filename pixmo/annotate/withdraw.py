@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from pixmo.annotate.folder import RECORDINGS, UPLOADS, collection, sync
+from pixmo.annotate.folder import RECORDINGS, UPLOADS, collection, images_of, sync
 from pixmo.annotate.manifest import publish_manifest, publish_skips
 from pixmo.annotate.people import People, Person, withdrawn_name
 from pixmo.annotate.store import Store
@@ -32,9 +32,9 @@ def withdraw(out: Path, person: str) -> Withdrawn:
             store.do("DELETE FROM assignments WHERE person = ?", found.id)
             name = found.name if found.role == "gone" else withdrawn_name(found.name)
             store.do("UPDATE people SET name = ?, key = '', role = 'gone' WHERE id = ?", name, found.id)
-        ((images,),) = store.rows("SELECT images FROM about")
-        publish_manifest(out, Path(images), store)  # before the files go: no list names a file that is not there
-        publish_skips(out, Path(images), store)
+        images = images_of(out, store)
+        publish_manifest(out, images, store)  # before the files go: no list names a file that is not there
+        publish_skips(out, images, store)
         gone = _delete(out, store, found.id)
         store.wipe()
         return Withdrawn(found.id, gone)

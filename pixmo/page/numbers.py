@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
 
 def ticks(top: float, wanted: int = 4, whole: bool = False) -> list[float]:
     """Round numbers from 0 to at least `top`, about as many as wanted; `whole` for what is counted."""
-    if top <= 0 or not math.isfinite(top):
+    if top < 1e-300 or not math.isfinite(top):  # a quarter of less may be 0
         return [0.0, 1.0]
     rough = max(top / wanted, 1.0) if whole else top / wanted
     power = 10.0 ** math.floor(math.log10(rough))

@@ -15,6 +15,7 @@ import resource
 import signal
 import socket
 import sys
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
@@ -66,11 +67,12 @@ class Owner:
 
     async def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         held = b""
-        while data := await loop.sock_recv(self._sock, 1 << 18):
-            *lines, held = (held + data).split(b"\n")
-            for line in lines:
-                asks = json.loads(line)["ask"]
-                self._fetcher.submit(Ask(f"{key}:{rnd}", url, tuple(hops)) for key, rnd, url, hops in asks)
+        with suppress(ConnectionResetError):  # the coordinator left before it had read all: it left all the same
+            while data := await loop.sock_recv(self._sock, 1 << 18):
+                *lines, held = (held + data).split(b"\n")
+                for line in lines:
+                    asks = json.loads(line)["ask"]
+                    self._fetcher.submit(Ask(f"{key}:{rnd}", url, tuple(hops)) for key, rnd, url, hops in asks)
 
     def _owns(self, site: str) -> bool:
         return bool(owner_of(site, self._owners) == self._number)

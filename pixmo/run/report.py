@@ -51,7 +51,9 @@ class ReportFacts:
     seconds: float | None = None  # how long this run took
     finished: str = ""  # when, as text
     version: str = ""
-    spoken: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # counts of recordings and captions, by column
+    spoken: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # counts of recordings and captions, by column
 
 
 def report_html(facts: ReportFacts) -> str:

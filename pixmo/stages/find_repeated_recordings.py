@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pixmo.audio.fingerprint import BITS, SAME
+from pixmo.audio.fingerprint import BITS
 from pixmo.errors import BadSetting
 from pixmo.stage import meaning
 
@@ -29,7 +29,7 @@ class FindRepeatedRecordings:
     optional: ClassVar[tuple[str, ...]] = ("recording_fingerprint", "duration_s")
 
     repeat_distance: float = meaning(
-        SAME, "sounds whose fingerprints differ in at most this share of bits are one; 0 to 0.25"
+        0.12, "sounds whose fingerprints differ in at most this share of bits are one; 0 to 0.25"
     )
 
     def __post_init__(self) -> None:

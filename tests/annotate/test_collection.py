@@ -217,6 +217,21 @@ def test_another_folder_of_pictures_is_another_collection(images: Path, out: Pat
         pass
 
 
+def test_both_folders_may_move_together(images: Path, out: Path, tmp_path: Path) -> None:
+    """What stands beside each other as before is the same collection; its lists still name the pictures."""
+    with begun(images, out) as first:
+        first.describe("anna", HELLO)
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    images.rename(moved / "pictures")
+    out.rename(moved / "out")
+    assert withdraw(moved / "out", "ben").recordings == 0
+    assert (moved / "out" / str(manifest(moved / "out")[0]["image"])).is_file()
+    with begun(moved / "pictures", moved / "out") as again:
+        again.describe("anna", say("a house"))
+    assert len(manifest(moved / "out")) == 2
+
+
 def test_a_folder_of_something_else_is_left_alone(images: Path, tmp_path: Path) -> None:
     """A file, a folder with files of others, the pictures themselves."""
     (tmp_path / "file").write_text("mine")

@@ -143,7 +143,7 @@ def test_words_for_the_wrong_place(
     Path("list.txt").write_text(host.url("/p/1.jpg") + "\n")
     assert run(["download", "list.txt", "out", "--quiet", "--allow-host", "127.0.0.1"]) == 0
     assert run(["forget", "out", "http://a.example/typo.jpg", "--quiet"]) == 0
-    assert "1 URL and 0 pictures forgotten, 0 rows touched: the list has no such row" in capsys.readouterr().out
+    assert "1 URL and 0 files forgotten, 0 rows touched: the list has no such row" in capsys.readouterr().out
     Path("elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     assert run(["update", "../out", "--quiet"]) == 2

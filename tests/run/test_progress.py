@@ -95,7 +95,9 @@ async def test_a_run_is_watched_until_it_ends(clock: Clock) -> None:
         world.filled, world.counts, pictures.decoded = 70, Counter(ok=60, not_found=10), 55
         watch = asyncio.create_task(progress.watch(world, pictures, NOBODY, 100))
         await asyncio.sleep(0.01)
-        progress.on_shard(SimpleNamespace(kind="world", use="download"), SimpleNamespace(planned=SimpleNamespace(rows=500)))  # type: ignore[arg-type]
+        progress.on_shard(
+            SimpleNamespace(kind="world", use="download"), SimpleNamespace(planned=SimpleNamespace(rows=500))
+        )  # type: ignore[arg-type]
         clock.now += 20
         await asyncio.sleep(0.6)
         watch.cancel()

@@ -123,7 +123,7 @@ def test_a_short_name_reads_the_set_of_the_hub(told, hub):
     """`cap` is allenai/pixmo-cap: all files in order, types and nulls unchanged, the URL column found, the commit pinned."""
     cap = told["cap"]
     assert cap["rows"] == ROWS
-    assert cap["columns"] == ["image_url", None, "image_sha256", None]
+    assert cap["columns"] == ["image_url", None, "image_sha256", None, None]
     assert cap["types"]["n"] == "int64"
     assert (cap["identity"]["hub"], cap["identity"]["revision"]) == ("allenai/pixmo-cap", hub.shas[1])
     assert (cap["splits"], cap["licence"], cap["expected"]) == ([], "odc-by", [717_042, 716_551, 250_000])
@@ -159,7 +159,7 @@ def test_embedded_pictures_are_not_decoded(told):
 
     first = told["charts"]["rows"][0]
     assert first["image"] == {"bytes": base64.b64encode(PNG).decode(), "path": "charts.png"}
-    assert told["charts"]["columns"] == [None, None, None, "image"]
+    assert told["charts"]["columns"] == [None, None, None, "image", None]
     assert told["charts"]["types"]["questions"].startswith("list<item: struct<question: string, answer: string")
 
 
