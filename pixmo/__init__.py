@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pixmo.ask import Outcome as Outcome
     from pixmo.cli.road import road as road
+    from pixmo.cli.spoken_road import spoken_road as spoken_road
     from pixmo.dataset.load import load as load
     from pixmo.errors import PixmoError as PixmoError
     from pixmo.run.forget import forget as forget
@@ -50,6 +51,7 @@ _HOME = {
     "retry": "pixmo.run.maintain",
     "road": "pixmo.cli.road",
     "run_recipe": "pixmo.run.job",
+    "spoken_road": "pixmo.cli.spoken_road",
     "status": "pixmo.run.maintain",
     "verify": "pixmo.run.verify",
 }
@@ -79,5 +81,5 @@ def _version() -> str:
 
 __all__ = [  # noqa: RUF022 – sorted without regard to case
     "assign_split", "clean", "Effort", "export", "forget", "load", "load_recipe", "Outcome", "PixmoError", "Recipe", "retry", "road",
-    "run_recipe", "status", "Step", "Summary", "verify",
+    "run_recipe", "spoken_road", "status", "Step", "Summary", "verify",
 ]  # fmt: skip

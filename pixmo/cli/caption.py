@@ -33,7 +33,7 @@ Running it again goes on where it stopped; nothing that was answered is paid for
 )
 @click.option("--image-column", metavar="NAME", help="Column of a manifest that names the picture.")
 @click.option("--audio-column", metavar="NAME", help="Column of a manifest that names the recordings.")
-@click.option("--limit", type=COUNT, help="Read only so many rows of a list that has transcripts.")
+@click.option("--limit", type=COUNT, help="Read only so many pictures, or rows.")
 @click.option(
     "--no-fetch", is_flag=True, help="Leave pictures that are addresses unfetched: captions and addresses only."
 )

@@ -38,19 +38,27 @@ def road(source: str | Sequence[str] | None, name: str = "", media: str = "url",
     """
     if media not in MEDIA:
         raise BadSetting(f"media {media!r} is none of {', '.join(MEDIA)}")
-    told = {k: v for k, v in settings.items() if v is not None}
-    head = {k: told.pop(k) for k in HEAD if k in told}
-    head["splits"] = tuple(head.get("splits", ()))
-    inputs = {k: told.pop(k) for k in INPUT if k in told}
-    shape = Shape(**{f.name: told.pop(f.name) for f in fields(Shape) if f.name in told})
-    told["against"] = held_out(source, inputs, told.get("against"))
+    head, inputs, shape, told = parted(source, settings, INPUT)
     steps = tuple(_steps(media, shape, bool(head["splits"]), told))
     _check_all_used(told)
     given = source if source is None or isinstance(source, str) else tuple(source)
     return Recipe(name or name_of(given), steps, given, source=inputs, **head)
 
 
-def held_out(
+def parted(
+    source: str | Sequence[str] | None, settings: Mapping[str, Any], of_input: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, Any], Shape, dict[str, Any]]:  # Any: settings
+    """Settings of the recipe, of its input, of the road as a whole, and of stages; those that are None are left out."""
+    told = {k: v for k, v in settings.items() if v is not None}
+    head = {k: told.pop(k) for k in HEAD if k in told}
+    head["splits"] = tuple(head.get("splits", ()))
+    inputs = {k: told.pop(k) for k in of_input if k in told}
+    shape = Shape(**{f.name: told.pop(f.name) for f in fields(Shape) if f.name in told})
+    told["against"] = _held_out(source, inputs, told.get("against"))
+    return head, inputs, shape, told
+
+
+def _held_out(
     source: str | Sequence[str] | None, inputs: Mapping[str, Any], given: Any
 ) -> tuple[str, ...]:  # Any: settings
     """The sets whose pictures are not to be trained on: as given, else what the catalog says of the source; `none` is none."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from pixmo.cli.road import HEAD, Shape, held_out, name_of, picture_steps, step_of
+from pixmo.cli.road import HEAD, Shape, name_of, parted, picture_steps, step_of
 from pixmo.errors import BadSetting, UnknownSetting
 from pixmo.run.recipe import Recipe, Step, load_stage
 
@@ -28,12 +28,7 @@ def spoken_road(
     """
     if heard not in HEARD:
         raise BadSetting(f"heard {heard!r} is none of {', '.join(HEARD)}")
-    told = {k: v for k, v in settings.items() if v is not None}
-    head = {k: told.pop(k) for k in HEAD if k in told}
-    head["splits"] = tuple(head.get("splits", ()))
-    inputs = {k: told.pop(k) for k in INPUT if k in told}
-    shape = Shape(**{f.name: told.pop(f.name) for f in fields(Shape) if f.name in told})
-    told["against"] = held_out(source, inputs, told.get("against"))
+    head, inputs, shape, told = parted(source, settings, INPUT)
     steps = tuple(_steps(media, heard, shape, bool(head["splits"]), told))
     for key in told:
         raise _unused(key)

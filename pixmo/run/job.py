@@ -166,7 +166,8 @@ def open_recordings(recipe: Recipe, told: dict[str, Any]) -> Any:  # Any: settin
     of = {k: recipe.source.get(k) for k in OF_RECORDINGS}
     found = open_spoken(recipe.input, of["pictures_in"], of["image_column"], of["audio_column"])
     if found is not None:
-        return found
+        limit = recipe.source.get("limit")
+        return found if limit is None else (found[0].first(limit), found[1])
     source, columns = open_with(
         recipe.input, told | {"url_column": recipe.url_column, "sha256_column": recipe.sha256_column}
     )

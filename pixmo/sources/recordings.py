@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -79,6 +80,11 @@ class RecordingsSource:
             for d in self._described()
         ]
         return {"recordings": self.name, "files": digest_of(files)}
+
+    def first(self, limit: int) -> RecordingsSource:
+        """As this, with so many pictures at most."""
+        rows = None if self.expected is None or self.expected.rows is None else min(limit, self.expected.rows)
+        return RecordingsSource(self.name, lambda: islice(self._described(), limit), self._has_urls, rows)
 
     def counts(self) -> list[int]:
         """How many recordings each picture has."""

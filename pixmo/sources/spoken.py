@@ -81,7 +81,7 @@ _IS_URL = re.compile(r"\s*https?://", re.IGNORECASE)
 
 def open_spoken(
     spec: str, pictures: str | None = None, image_column: str | None = None, audio_column: str | None = None
-) -> tuple[Source, Columns] | None:
+) -> tuple[RecordingsSource, Columns] | None:
     """The rows of a folder or manifest of recordings; None when `spec` is a list without recordings.
 
     `pictures` is the folder of pictures, where it is another one. Raises BadSource for what holds no recordings.
@@ -102,7 +102,7 @@ def open_spoken(
 # folders
 
 
-def _of_folder(folder: Path, pictures: Path) -> tuple[Source, Columns]:
+def _of_folder(folder: Path, pictures: Path) -> tuple[RecordingsSource, Columns]:
     if not pictures.is_dir():
         raise BadSource(
             f"{pictures}: {'is not a folder' if pictures.exists() else 'no such folder'}; pictures are taken from one"
@@ -176,7 +176,7 @@ def _has_recordings(folder: Path) -> bool:
 
 def _of_manifest(
     path: Path, folder: Path, image_column: str | None, audio_column: str | None
-) -> tuple[Source, Columns] | None:
+) -> tuple[RecordingsSource, Columns] | None:
     found = resolve(str(path) if str(path).startswith(("/", ".")) else f"./{path}")
     assert not isinstance(found, HubName | SetName)
     table = FileSource(str(path), found)

@@ -237,3 +237,14 @@ def test_a_column_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) ->
     (tmp_path / "l.csv").write_text("image,audio\na.jpg,a.wav\n")
     with pytest.raises(UnknownName, match="no column named 'adio'; did you mean 'audio'"):
         rows(tmp_path / "l.csv", audio_column="adio")
+
+
+def test_the_first_pictures_are_the_first_with_all_their_recordings(tmp_path: Path) -> None:
+    """A limit counts pictures."""
+    put(tmp_path, **{"a.jpg": PICTURE, "a-1.wav": SOUND, "a-2.wav": SOUND, "b.jpg": PICTURE, "b.wav": SOUND})
+    found = open_spoken(str(tmp_path))
+    assert found is not None
+    some = found[0].first(1)
+    assert [r["picture_file"] for b in some.batches() for r in b.to_pylist()] == ["a.jpg"]
+    assert some.counts() == [2]
+    assert some.identity() != found[0].identity()
