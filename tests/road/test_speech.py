@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import pixmo
+from tests.engines.speech.tiny import save_faster_whisper, save_whisper, tiny_whisper
 from tests.pictures import png
 from tests.server.chat import ChatServer
 from tests.speech import encoded, looped, mumbled, part, say, silence
@@ -378,3 +379,21 @@ def test_a_published_set_can_be_captioned_anew(tmp_path: Path, model: ChatServer
     assert [row["given_caption"] for row in second] == [row["caption"] for row in first]
     assert [row["given_unsupported_why"] for row in second] == [row["unsupported_why"] for row in first]
     assert model.times() == 10
+
+
+def test_both_whispers_walk_the_road_and_what_random_weights_make_up_is_caught(tmp_path: Path) -> None:
+    """Their real code in worker processes, a second opinion included; nothing of it reaches a caption."""
+    model = tiny_whisper()
+    save_faster_whisper(tmp_path / "weights", model)
+    save_whisper(tmp_path / "weights.pt", model)
+    recorded(tmp_path / "talk", "dog")
+    run(
+        tmp_path, "caption", "talk", "out", "--quiet", "--min-duration", "6", "--min-speech", "4", "--writer", "rules", "--language", "en",
+        "--engine", "faster-whisper", "--speech-model", "./weights", "--second-engine", "whisper", "--second-model", "./weights.pt",
+    )  # fmt: skip
+    (left,) = [json.loads(line) for line in (tmp_path / "out" / "left-out.jsonl").read_text().splitlines()]
+    assert left["heard_outcome"] == left["second_outcome"] == ["ok", "ok"]
+    assert all(text for text in left["heard_text"])
+    assert all(by.startswith("faster-whisper:weights@") for by in left["heard_by"])
+    assert left["transcript_ok"] == [False, False]
+    assert left["caption_outcome"] == "no_transcripts"
