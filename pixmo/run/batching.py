@@ -162,5 +162,10 @@ class Batching:
     def _cross_out(self) -> None:
         """Forgets batches whose questions all have their answer in the journal."""
         for batch in self._written_down():
-            if all(map(self._store.journal.get, batch.keys)):
+            if all(map(self._is_answered, batch.keys)):
                 batch.path(self._folder).unlink()
+
+    def _is_answered(self, key: Digest) -> bool:
+        """Whether nobody waits for it: a question whose answer is being tried for again has none."""
+        line = self._store.journal.get(key)
+        return line is not None and not line.get("open")

@@ -81,6 +81,25 @@ async def test_a_run_that_died_finds_its_batch_again(tmp_path: Path) -> None:
         assert len(server.batches) == 1
 
 
+async def test_a_batch_of_questions_that_are_asked_again_is_found_after_a_death_too(tmp_path: Path) -> None:
+    """That the journal has an older answer, opened for another try, does not cross the new batch out."""
+    with ChatServer() as server:
+        server.batch_end = "failed"
+        await ask(world(server, tmp_path), "a")
+        store = Store(tmp_path)
+        store.journal.open_again([(line["key"], line["round"] + 1) for line in store.journal.lines()], "again")
+        tried, server.batch_end, server.batch_polls = len(server.batches), "completed", 10**6
+        second = world(server, tmp_path)
+        task = asyncio.create_task(second.ask(questions("a")))
+        while len(server.batches) == tried or list(server.batches.values())[-1]["polls"] < 2:  # noqa: ASYNC110 – the server is in a thread
+            await asyncio.sleep(0.02)
+        task.cancel()
+        await second.close()
+        server.batch_polls = 0
+        assert await ask(world(server, tmp_path), "a") == [("ok", "a")]
+        assert len(server.batches) == tried + 1
+
+
 async def test_what_an_expired_batch_left_is_asked_in_another(tmp_path: Path) -> None:
     """What it answered is kept."""
     with ChatServer() as server:
