@@ -20,7 +20,7 @@ from pixmo.ids import digest_of
 from pixmo.sources.columns import Columns
 from pixmo.sources.pictures import PICTURE
 from pixmo.sources.reader import BATCH_BYTES
-from pixmo.sources.source import Expected
+from pixmo.sources.source import Expected, Source
 
 MAX_RECORDING_BYTES = 500 * 10**6
 NO_PICTURE = "no_picture"
@@ -49,17 +49,23 @@ class Described(NamedTuple):
 
 
 class RecordingsSource:
-    """Rows of described pictures; `described` gives them anew each time, in the same order."""
+    """Rows of described pictures; `described` gives them anew each time, in the same order, `embedded_in` is the list with their bytes."""
 
     splits: tuple[str, ...] = ()
     licence: str | None = None
 
     def __init__(
-        self, name: str, described: Callable[[], Iterator[Described]], has_urls: bool, rows: int | None
+        self,
+        name: str,
+        described: Callable[[], Iterator[Described]],
+        has_urls: bool,
+        rows: int | None,
+        embedded_in: Source | None = None,
     ) -> None:
         self.name = name
         self._described = described
         self._has_urls = has_urls
+        self._embedded_in = embedded_in
         self.expected: Expected | None = Expected(rows, rows, None)
         self.columns = Columns(URL if has_urls else None, None, None, None if has_urls else IMAGE, RECORDINGS)
 
@@ -74,12 +80,13 @@ class RecordingsSource:
         return pa.schema([picture, *names, (RECORDINGS, pa.list_(PICTURE)), *texts])
 
     def identity(self) -> dict[str, Any]:  # Any: plain JSON
-        """Where it is, and a digest of every file's name, size and date."""
+        """Where it is, and a digest of every file's name, size and date; embedded bytes change with the list that holds them."""
         files = [
             [d.name, d.url, *_stamp(d.path), [[c.name, c.annotator, c.consent, *_stamp(c.path)] for c in d.clips]]
             for d in self._described()
         ]
-        return {"recordings": self.name, "files": digest_of(files)}
+        within = {"list": self._embedded_in.identity()} if self._embedded_in else {}
+        return {"recordings": self.name, "files": digest_of(files)} | within
 
     def first(self, limit: int) -> RecordingsSource:
         """As this, with so many pictures at most."""

@@ -119,7 +119,8 @@ def _of_folder(folder: Path, pictures: Path) -> tuple[RecordingsSource, Columns]
 def paired(folder: Path, pictures: Path) -> list[Described]:
     """Every picture with its recordings, by name; then every recording that belongs to none, alone."""
     clips = [p for p in walk(folder) if is_recording(p)]
-    shown = [p for p in walk(pictures) if p not in set(clips) and is_picture(p)]
+    heard = set(clips)
+    shown = [p for p in walk(pictures) if p not in heard and is_picture(p)]
     by_stem: dict[str, Path] = {}
     for path in shown:
         by_stem.setdefault(_stem(path, pictures), path)  # cat.jpg before cat.png, which then has no recordings
@@ -195,7 +196,7 @@ def _of_manifest(
             f"{path}: has no column of pictures ({', '.join(IMAGES[:3])} …); say which holds them with --image-column"
         )
     rows = _Rows(table, folder, image, audio)
-    source = RecordingsSource(str(path), rows.described, rows.has_urls, rows.count)
+    source = RecordingsSource(str(path), rows.described, rows.has_urls, rows.count, table if rows.embeds else None)
     return source, source.columns
 
 
@@ -220,16 +221,16 @@ class _Rows:
             raise BadSource(
                 f"{table.name}: column {audio!r} is {sound}; recordings are named by text, or embedded with bytes and path, one or a list"
             )
-        self._streams = pt.is_struct(kind) or pt.is_struct(_element(sound))
+        self.embeds = pt.is_struct(kind) or pt.is_struct(_element(sound))
         self.count: int | None = None
         self.has_urls = False
         self._grouped: list[Described] = []
-        if not self._streams:
+        if not self.embeds:
             self._group()
 
     def described(self) -> Iterator[Described]:
         """In the order of the manifest; a picture stands where it is first named."""
-        if not self._streams:
+        if not self.embeds:
             return iter(self._grouped)
         return (self._one(row) for row in self._rows())
 

@@ -110,6 +110,19 @@ def test_embedded_pictures_and_recordings_are_taken_as_they_are(tmp_path: Path) 
     assert told["recording_fault"] == [None, "empty"]
 
 
+def test_a_list_with_other_recordings_in_it_is_another_list(tmp_path: Path) -> None:
+    """Under the same names too: what was made of the old ones is not passed off as made of these."""
+
+    def identity(sound: bytes) -> dict[str, Any]:
+        row = {"image": {"bytes": PICTURE, "path": "cat.jpg"}, "audio": {"bytes": sound, "path": "1.wav"}}
+        pq.write_table(pa.Table.from_pylist([row]), tmp_path / "rows.parquet")
+        found = open_spoken(str(tmp_path / "rows.parquet"))
+        assert found is not None
+        return found[0].identity()
+
+    assert identity(SOUND) != identity(SOUND + b"another one")
+
+
 def test_a_path_without_bytes_is_a_file_beside_the_manifest(tmp_path: Path) -> None:
     """So `datasets` writes pictures and recordings that stay where they are."""
     put(tmp_path, **{"cat.jpg": PICTURE, "1.wav": SOUND})
