@@ -381,19 +381,22 @@ def test_a_published_set_can_be_captioned_anew(tmp_path: Path, model: ChatServer
     assert model.times() == 10
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # openai-whisper leaves its vocabulary open
 def test_both_whispers_walk_the_road_and_what_random_weights_make_up_is_caught(tmp_path: Path) -> None:
     """Their real code in worker processes, a second opinion included; nothing of it reaches a caption."""
     model = tiny_whisper()
     save_faster_whisper(tmp_path / "weights", model)
     save_whisper(tmp_path / "weights.pt", model)
-    recorded(tmp_path / "talk", "dog")
+    (tmp_path / "talk").mkdir()
+    (tmp_path / "talk" / "dog.png").write_bytes(png(1))
+    (tmp_path / "talk" / "dog.wav").write_bytes(say(SAID["dog"][0]))
     run(
-        tmp_path, "caption", "talk", "out", "--quiet", "--min-duration", "6", "--min-speech", "4", "--writer", "rules", "--language", "en",
+        tmp_path, "caption", "talk", "out", "--quiet", "--min-duration", "3", "--min-speech", "2", "--writer", "rules", "--language", "en",
         "--engine", "faster-whisper", "--speech-model", "./weights", "--second-engine", "whisper", "--second-model", "./weights.pt",
     )  # fmt: skip
     (left,) = [json.loads(line) for line in (tmp_path / "out" / "left-out.jsonl").read_text().splitlines()]
-    assert left["heard_outcome"] == left["second_outcome"] == ["ok", "ok"]
+    assert left["heard_outcome"] == left["second_outcome"] == ["ok"]
     assert all(text for text in left["heard_text"])
     assert all(by.startswith("faster-whisper:weights@") for by in left["heard_by"])
-    assert left["transcript_ok"] == [False, False]
+    assert left["transcript_ok"] == [False]
     assert left["caption_outcome"] == "no_transcripts"
