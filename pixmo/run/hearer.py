@@ -6,6 +6,7 @@ limit from the kernel, as pictures do. A model is loaded once, when the first re
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pixmo.engines.speech.protocol import SpeechEngine
 
 Settings = dict[str, Any]  # Any: plain settings of an engine
+SECRET_LENGTH = 8  # shorter ones are stand-ins such as `x`, and may be words
+MAX_ANSWER = 2**24  # characters; words and times of an hour of speech are a million
 
 
 class Task(NamedTuple):
@@ -86,7 +89,10 @@ class Hearer:
             heard = engine.hear(sound.samples, [Span(*s) for s in task.spans])
         except (AudioFault, HearingFault) as fault:
             return Told(str(fault.outcome), fault.detail, {})
-        return Told(str(SpeechOutcome.OK), "", _facts(heard))
+        facts = _without(_facts(heard), os.environ.get(_key_env(task), "").strip())
+        if (size := len(json.dumps(facts))) > MAX_ANSWER:
+            return Told(str(SpeechOutcome.SERVER_ERROR), f"an answer of {size:,} characters", {})
+        return Told(str(SpeechOutcome.OK), "", facts)
 
     def _engine(self, settings: Settings) -> SpeechEngine:
         from pixmo.engines.speech.open import open_engine
@@ -111,6 +117,20 @@ def _facts(heard: Heard) -> dict[str, Any]:
         "text": heard.text, "language": heard.language, "language_probability": heard.language_probability,
         "segments": [list(s) for s in heard.segments], "words": [list(w) for w in heard.words],
     }  # fmt: skip
+
+
+def _key_env(task: Task) -> str:
+    """The variable with the key of a task's engine."""
+    return str((task.settings or {}).get("key_env", ""))
+
+
+def _without(told: Any, key: str) -> Any:  # Any: JSON
+    """What an engine told without the key, should an endpoint repeat it."""
+    if isinstance(told, str):
+        return told.replace(key, "[key]") if len(key) >= SECRET_LENGTH else told
+    if isinstance(told, list):
+        return [_without(one, key) for one in told]
+    return {k: _without(v, key) for k, v in told.items()} if isinstance(told, dict) else told
 
 
 def main(fd: int) -> None:

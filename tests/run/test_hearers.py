@@ -91,6 +91,34 @@ async def test_a_recording_that_kills_its_process_is_told_and_the_others_are_hea
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+async def test_a_key_that_an_endpoint_repeats_is_not_kept(
+    tmp_path: Path, hearers: Hearers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the text nor in segments or words."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-1")
+    store = Store(tmp_path / "store")
+    sound = store.put(tone(440))
+    stage = scripted(tmp_path, otherwise="Bearer sk-secret-1 said")
+    world = hearing(store, hearers, stage)
+    answers = await world.ask([Hear(sound, WHOLE)])
+    await world.close()
+    assert [a.facts["text"] for a in answers if a.facts] == ["Bearer [key] said"]
+    assert "sk-secret-1" not in str(list(store.journal.lines()))
+
+
+@pytest.mark.slow
+async def test_an_answer_without_end_is_none(tmp_path: Path, hearers: Hearers) -> None:
+    """It would fill journal and columns."""
+    store = Store(tmp_path / "store")
+    sound = store.put(tone(440))
+    world = hearing(store, hearers, scripted(tmp_path, otherwise="x" * 20_000_000))
+    (answer,) = await world.ask([Hear(sound, WHOLE)])
+    await world.close()
+    assert answer.outcome is SpeechOutcome.SERVER_ERROR
+    assert "characters" in answer.detail
+
+
 async def test_a_recording_that_takes_too_long_is_given_up(tmp_path: Path, hearers: Hearers) -> None:
     """The clock is the kernel's: it ends a process that hangs in a library."""
     store = Store(tmp_path / "store")
