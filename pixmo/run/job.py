@@ -159,7 +159,8 @@ def open_input(
 def open_recordings(recipe: Recipe, told: dict[str, Any]) -> Any:  # Any: settings of the input; as above
     """Recordings of pictures; or rows that have transcripts already, whose own caption is kept as `given_caption`."""
     from pixmo.sources.open import open_with
-    from pixmo.sources.spoken import Retold, open_spoken
+    from pixmo.sources.retold import Retold
+    from pixmo.sources.spoken import open_spoken
 
     if not isinstance(recipe.input, str):
         raise BadSetting("recordings come from one folder or one manifest; give them one by one")

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pixmo.errors import BadSource, UnknownName
-from pixmo.sources.spoken import Retold, open_spoken
+from pixmo.sources.retold import Retold
+from pixmo.sources.spoken import open_spoken
 
 PICTURE = b"\xff\xd8\xff\xe0 a jpeg, as far as its first bytes go"
 SOUND = b"RIFF\x24\x00\x00\x00WAVEfmt "
