@@ -381,7 +381,9 @@ def test_a_published_set_can_be_captioned_anew(tmp_path: Path, model: ChatServer
     assert model.times() == 10
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # openai-whisper leaves its vocabulary open
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # openai-whisper leaves its vocabulary open
 def test_both_whispers_walk_the_road_and_what_random_weights_make_up_is_caught(tmp_path: Path) -> None:
     """Their real code in worker processes, a second opinion included; nothing of it reaches a caption."""
     model = tiny_whisper()
