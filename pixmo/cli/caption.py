@@ -21,7 +21,8 @@ AUDIO is a folder of recordings beside their pictures (cat.jpg has cat.wav, cat-
 already, such as the set `cap`. What is left out stands with its reasons in OUT/left-out.jsonl.
 
 The caption is written by a model behind --base-url, whose key is read from the environment, or by rules (--writer rules).
-Running it again goes on where it stopped; nothing that was answered is paid for twice.
+The same command again goes on where it stopped; nothing that was answered is paid for twice. Options are not remembered: with
+another threshold, give all the others again.
 """
 
 
@@ -31,8 +32,8 @@ Running it again goes on where it stopped; nothing that was answered is paid for
 @click.option(
     "--pictures", "pictures_in", metavar="DIR", help="Folder of the pictures, where they are not beside the recordings."
 )
-@click.option("--image-column", metavar="NAME", help="Column of a manifest that names the picture.")
-@click.option("--audio-column", metavar="NAME", help="Column of a manifest that names the recordings.")
+@click.option("--image-column", metavar="NAME", help="Column of a manifest with the picture: a file or an address.")
+@click.option("--audio-column", metavar="NAME", help="Column of a manifest with its recording, or a list of them.")
 @click.option("--limit", type=COUNT, help="Read only so many pictures, or rows.")
 @click.option(
     "--no-fetch", is_flag=True, help="Leave pictures that are addresses unfetched: captions and addresses only."

@@ -35,13 +35,13 @@ class CheckCaption(RowStage):
     optional: ClassVar[tuple[str, ...]] = ("caption_sentences", "caption_by")
 
     max_new_words: float = meaning(
-        0.5, "share of a sentence's words that its sources need not say; numbers, colours, sides: none"
+        0.5, "most of a sentence's words that nobody said, as a share; of numbers, colours and sides none"
     )
-    max_unsupported: float = meaning(0.0, "share of sentences that may be unsupported")
-    max_omitted: float = meaning(0.5, "share of what was said that may be missing")
-    max_repeated: float = meaning(0.1, "share of the caption that may repeat itself")
-    min_caption_words: int = meaning(10, "shortest caption")
-    max_caption_words: int = meaning(400, "longest caption")
+    max_unsupported: float = meaning(0.0, "most sentences that rest on nothing said, as a share (`unsupported`)")
+    max_omitted: float = meaning(0.5, "most of what was said that may be missing, as a share (`omitted`)")
+    max_repeated: float = meaning(0.1, "most of the caption that may repeat itself, as a share (`repeated`)")
+    min_caption_words: int = meaning(10, "shortest caption, in words (`too_short`)")
+    max_caption_words: int = meaning(400, "longest caption, in words (`too_long`)")
 
     def __post_init__(self) -> None:
         for name in ("max_new_words", "max_unsupported", "max_omitted", "max_repeated"):

@@ -37,14 +37,14 @@ class CheckRecording(RowStage):
     version: ClassVar[int] = 1
     optional: ClassVar[tuple[str, ...]] = ("is_repeated",)
 
-    min_duration_s: float = meaning(20.0, "shortest recording, in seconds (`too_short`)")
-    max_clip_s: float = meaning(180.0, "longest recording, in seconds (`too_long`)")
+    min_duration_s: float = meaning(20.0, "shortest recording that is taken, in seconds (`too_short`)")
+    max_clip_s: float = meaning(180.0, "longest recording that is taken, in seconds (`too_long`)")
     min_speech_s: float = meaning(25.0, "least net speech, in seconds (`little_speech`)")
     min_speech_share: float = meaning(0.45, "least net speech as a share of the recording (`little_speech`)")
     max_clipped_share: float = meaning(0.001, "most time that may be cut off at full scale, as a share (`clipped`)")
-    min_loudness_lufs: float = meaning(-35.0, "quietest recording (`too_quiet`)")
-    max_loudness_lufs: float = meaning(-10.0, "loudest recording (`too_loud`)")
-    min_snr_db: float = meaning(10.0, "least distance of speech to what is heard in its pauses (`noisy`)")
+    min_loudness_lufs: float = meaning(-35.0, "quietest recording, in LUFS (`too_quiet`)")
+    max_loudness_lufs: float = meaning(-10.0, "loudest recording, in LUFS (`too_loud`)")
+    min_snr_db: float = meaning(10.0, "how far speech is louder than its pauses at least, in dB (`noisy`)")
 
     def __post_init__(self) -> None:
         for name in ("min_speech_share", "max_clipped_share"):

@@ -73,9 +73,11 @@ class CheckTranscript(RowStage):
     version: ClassVar[int] = 1
     optional: ClassVar[tuple[str, ...]] = ("second_text",)
 
-    languages: tuple[str, ...] = meaning((), "codes of the languages that may be spoken; empty: any (`other_language`)")
+    languages: tuple[str, ...] = meaning(
+        (), "language that may be spoken, such as en; one code each time it is given; none: any (`other_language`)"
+    )
     max_loop_share: float = meaning(0.3, "most words that only repeat, as a share (`looping`)")
-    max_compression_ratio: float = meaning(2.4, "how far 500 characters may compress (`repetitive`)")
+    max_compression_ratio: float = meaning(2.4, "how far 500 characters of text may compress (`repetitive`)")
     min_chars_per_s: float = meaning(2.0, "fewest characters per second of speech (`too_little_text`)")
     max_chars_per_s: float = meaning(30.0, "most characters per second of speech (`too_much_text`)")
     max_outside_share: float = meaning(0.2, "most text where nobody speaks, as a share (`outside_speech`)")
@@ -83,7 +85,7 @@ class CheckTranscript(RowStage):
         0.5, "most words on which two engines may differ, as a share (`engines_disagree`)"
     )
     min_avg_logprob: float = meaning(-1.0, "least mean log probability the engine gives its words (`unsure`)")
-    max_no_speech_prob: float = meaning(0.6, "where the engine itself thinks nobody speaks (`no_speech`)")
+    max_no_speech_prob: float = meaning(0.6, "how sure the engine may be that nobody speaks, 0 to 1 (`no_speech`)")
 
     def __post_init__(self) -> None:
         for name in _SHARES:

@@ -29,7 +29,7 @@ class FindRepeatedRecordings:
     optional: ClassVar[tuple[str, ...]] = ("recording_fingerprint", "duration_s")
 
     repeat_distance: float = meaning(
-        0.12, "sounds whose fingerprints differ in at most this share of bits are one; 0 to 0.25"
+        0.12, "how far the fingerprints of one sound may differ, as a share of their bits; 0 to 0.25"
     )
 
     def __post_init__(self) -> None:

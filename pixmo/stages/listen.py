@@ -31,7 +31,7 @@ class Listen:
     asks: ClassVar[str] = "listen"
     optional: ClassVar[tuple[str, ...]] = ("recording_fault",)
 
-    max_duration_s: float = meaning(3600.0, "longest recording that is decoded, in seconds")
+    max_duration_s: float = meaning(3600.0, "a guard: nothing is decoded beyond so many seconds (`too_long`)")
     listen_timeout_s: float = effort(300.0, "seconds that decoding one recording and finding its speech may take")
 
     def __post_init__(self) -> None:

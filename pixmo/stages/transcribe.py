@@ -36,18 +36,22 @@ class Transcribe:
     )
     speech_model: str = meaning("", "the engine's model: a name it knows, or a folder or file; empty is its usual one")
     language: str | None = meaning(None, "language that is spoken, such as en; by default it is detected")
-    beam_size: int = meaning(5, "candidates kept while decoding")
-    batched: bool = meaning(True, "hear the stretches of a recording together (faster-whisper)")
+    beam_size: int = meaning(5, "candidates kept while decoding (both Whispers)")
+    batched: bool = meaning(True, "hear the stretches of a recording together, faster (faster-whisper)")
     word_times: bool = meaning(True, "note when each word is said, where the engine can tell")
-    hint: str = meaning("", "text given to the model before the recording: names, spellings")
-    compute_type: str = meaning("default", "precision of the model's arithmetic, such as int8 or float16")
+    hint: str = meaning("", "text given to the model before the recording: names, spellings (not sphinx)")
+    compute_type: str = meaning(
+        "default", "precision of the model's arithmetic, such as int8 or float16 (faster-whisper)"
+    )
     speech_base_url: str = meaning("", "address of the endpoint, with engine api")
     device: str = effort("auto", "where the model runs: auto, cpu or cuda")
-    batch_size: int = effort(8, "stretches heard together")
-    speech_threads: int = effort(0, "threads of each process; 0 is the library's choice")
-    speech_key_env: str = effort("OPENAI_API_KEY", "environment variable that holds the endpoint's key; empty is none")
-    request_timeout_s: float = effort(300.0, "seconds one request to the endpoint may take")
-    request_retries: int = effort(4, "further tries of a request that may pass")
+    batch_size: int = effort(8, "stretches heard together; less where memory is short (faster-whisper)")
+    speech_threads: int = effort(0, "threads of each process; 0 shares the processors among the processes")
+    speech_key_env: str = effort(
+        "OPENAI_API_KEY", "environment variable that holds the key, with engine api; empty is none"
+    )
+    request_timeout_s: float = effort(300.0, "seconds one request may take, with engine api")
+    request_retries: int = effort(4, "further tries of a request that may pass, with engine api")
     hear_timeout_s: float = effort(3600.0, "seconds that hearing one recording may take")
 
     _OF_ENGINE: ClassVar[dict[str, str]] = {

@@ -26,7 +26,9 @@ class TranscribeAgain:
     asks: ClassVar[str] = "hear"
     optional: ClassVar[tuple[str, ...]] = ()
 
-    second_engine: str = meaning("whisper", "who hears too: faster-whisper, whisper, api or sphinx")
+    second_engine: str = meaning(
+        "whisper", "who hears as well, to compare: faster-whisper, whisper, api, sphinx; nobody unless this is given"
+    )
     second_model: str = meaning("", "that engine's model; empty is its usual one")
     second_language: str | None = meaning(None, "language that is spoken; by default it is detected")
     second_base_url: str = meaning("", "address of its endpoint, with engine api")
