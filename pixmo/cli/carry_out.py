@@ -11,7 +11,7 @@ from pixmo.cli.effort import effort_of
 from pixmo.cli.places import Places
 from pixmo.cli.printing import finished
 from pixmo.engines.http.settings import HttpSettings
-from pixmo.run.job import run_recipe
+from pixmo.run.job import check_stages, run_recipe
 from pixmo.run.recipe import Recipe
 
 
@@ -33,8 +33,7 @@ def carry_out(recipe: Recipe, where: Places, values: Mapping[str, Any]) -> int: 
 
 def check_settings(recipe: Recipe) -> None:
     """What an engine would refuse, refused before the first row: settings, a missing extra, a missing key. Raises a PixmoError."""
-    for step in recipe.steps:
-        if step.use == "download":
-            HttpSettings(**step.stage.http_settings(1))
-        elif hasattr(step.stage, "check"):
-            step.stage.check()
+    check_stages(recipe)
+    download = recipe.find("download")
+    if download is not None:
+        HttpSettings(**download.http_settings(1))

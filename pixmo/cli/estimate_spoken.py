@@ -53,11 +53,13 @@ def spoken(recipe: Recipe, source: Any, out: Path) -> Spoken | None:  # Any: a S
         return None
     recordings = source.counts() if isinstance(source, RecordingsSource) else []
     hours = sum(recordings) * RECORDING_S / 3600
-    if not hasattr(writer, "asks") or writer.writer != "llm":
+    if writer.writer != "llm":
         return Spoken(sum(recordings), False, hours, None)
     settings = ChatSettings(**writer.chat_settings())
     exact = _unanswered(recipe, out) if Folder(out).exists() else None
-    questions = _typical(writer, recordings or _told(source)) if exact is None else exact
+    if exact is None and not isinstance(source, RecordingsSource):
+        exact = [q for batch in source.batches() for q in _questions(writer, batch.column("transcripts"))]
+    questions = _typical(writer, recordings) if exact is None else exact
     return Spoken(sum(recordings), exact is not None, hours, estimate(questions, settings, USUAL_ANSWER))
 
 
@@ -101,18 +103,14 @@ def _unanswered(recipe: Recipe, out: Path) -> list[ChatQuestion] | None:
 def _typical(writer: AnyStage, recordings: list[int]) -> Iterator[ChatQuestion]:
     """Questions about transcripts of the usual length, for so many recordings of each picture."""
     text = " ".join(["spoken"] * round(RECORDING_S * WORDS_PER_S))
-    of_size = {n: _questions(writer, [text] * n) for n in set(recordings)}
+    of_size = {n: _questions(writer, pa.array([[text] * n], pa.list_(pa.string()))) for n in set(recordings)}
     for n in recordings:
         yield from of_size[n]
 
 
-def _questions(writer: AnyStage, transcripts: list[str]) -> list[ChatQuestion]:
-    columns = {f.name: pa.nulls(1, f.type) for f in writer.needs}
-    columns["transcripts"] = pa.array([transcripts], pa.list_(pa.string()))
+def _questions(writer: AnyStage, transcripts: pa.Array) -> list[ChatQuestion]:
+    """About these transcripts, lists of them row by row."""
+    columns = {f.name: pa.nulls(len(transcripts), f.type) for f in writer.needs}
+    columns["transcripts"] = transcripts.cast(pa.list_(pa.string()))
     asked: list[ChatQuestion] = writer.questions(pa.RecordBatch.from_pydict(columns, schema=writer.needs))
     return asked
-
-
-def _told(source: Any) -> list[int]:  # Any: a Source of rows that have transcripts
-    """How many transcripts each row has."""
-    return [len(row or ()) for batch in source.batches() for row in batch.column("transcripts").to_pylist()]

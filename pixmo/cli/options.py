@@ -135,7 +135,7 @@ def _type(hint: Any, setting: Field[Any]) -> Any:  # Any: type forms, and click'
 
 def _told(setting: Field[Any], default: Any) -> str:  # Any: a setting's value
     """The default as one would type it, for the end of the help."""
-    if default is None or isinstance(default, (bool, tuple)):
+    if default in (None, "") or isinstance(default, (bool, tuple)):
         return ""
     if "bytes" in setting.name:
         return f"  [default: {told_size(default)}]"

@@ -21,12 +21,18 @@ SPELLED = {
     "min_bytes_per_s": "--min-speed",
     "max_park_s": "--max-park",
     "images": "--no-images",
+    "near": "--no-near",
+    "batched": "--no-batched",
+    "word_times": "--no-word-times",
 }
 HELPS = {
     "images": "leave the pictures' bytes out of the published files",
+    "near": "find only pictures of the same bytes, not those that look the same",
+    "batched": "hear one stretch of a recording after the other, not many together (faster-whisper)",
+    "word_times": "note no times of words, only of segments",
     "hash_policy": "what becomes of a picture whose sha256 differs from the list's: keep (and mark it) or strict",
 }
-NOT_OFFERED = {"where"}  # a recipe's own
+NOT_OFFERED = {"where", "apart"}  # a recipe's own
 
 
 def stage_options(*stages: str) -> Callable[[Command], Command]:

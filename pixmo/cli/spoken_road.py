@@ -30,8 +30,15 @@ def spoken_road(
         raise BadSetting(f"heard {heard!r} is none of {', '.join(HEARD)}")
     head, inputs, shape, told = parted(source, settings, INPUT)
     steps = tuple(_steps(media, heard, shape, bool(head["splits"]), told))
+    if any(key.startswith("second_") for key in told):
+        raise BadSetting("a second engine is asked where --second-engine names one")
     for key in told:
         raise _unused(key)
+    by = [step.stage.fingerprint for step in steps if step.use in ("transcribe", "transcribe_again")]
+    if len(by) > len(set(by)):
+        raise BadSetting(
+            f"the second engine is the first ({by[0]}): it could not disagree; name another with --second-engine"
+        )
     return Recipe(name or name_of(source), steps, source, source={"recordings": True, **inputs}, **head)
 
 

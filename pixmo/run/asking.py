@@ -7,8 +7,8 @@ spent budget) nothing new is sent, but what is in flight is waited for and kept:
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -49,7 +49,6 @@ class Journalled(Generic[Q]):
 
     def __init__(self, store: Store, engine: Asked[Q], outcomes: type[AnyOutcome], value: str = "") -> None:
         self.engine = engine
-        self.counts: Counter[str] = Counter()
         self.asked = 0
         self.answered = 0  # questions that have their answer, also those that had it before
         self._store = store
@@ -143,7 +142,6 @@ class Journalled(Generic[Q]):
         facts = answer.facts or {}
         line: Line = {"key": key, "round": rnd, "outcome": str(answer.outcome), "detail": answer.detail, **facts}
         self._store.record(line)
-        self.counts[str(answer.outcome)] += 1
         self.answered += 1
         return line
 
@@ -172,8 +170,3 @@ def _looked_at(future: asyncio.Future[Any]) -> None:
     """Nobody may be left to look at an error that another caller got as well."""
     if not future.cancelled():
         future.exception()
-
-
-def keys_of(engine: Asked[Q], questions: Iterable[Q]) -> list[Digest]:
-    """The names of questions, to look for opened rounds."""
-    return [engine.key(q) for q in questions]

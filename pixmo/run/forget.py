@@ -12,7 +12,7 @@ from pixmo.ask import Outcome
 from pixmo.errors import BadSetting, UnknownName
 from pixmo.ids import digest, is_digest
 from pixmo.run.folder import Folder, working_on
-from pixmo.run.job import DEFAULT, Effort, run_recipe
+from pixmo.run.job import DEFAULT, Effort, check_stages, run_recipe
 from pixmo.run.plan import STAGE as ROWS
 from pixmo.run.plan import Plan
 from pixmo.run.runner import shards_of
@@ -48,6 +48,8 @@ def forget(out: Path, what: Sequence[str], effort: Effort = DEFAULT, annotators:
         plan = folder.plan()
         shas |= _said_by(plan, folder, frozenset(annotators))
         shas |= {line["sha256"] for url in urls if (line := store.journal.get(http_key(url))) and "sha256" in line}
+        if any(_embedded(shard, shas, "recording_sha256") for shard in shards_of(plan, folder.side_files())):
+            check_stages(recipe)  # captions are written anew: a missing key is told before anything is touched
         rows = _bury(plan, folder.side_files(), store, urls, shas)
         pictures = store.packs.drop(shas)
         gone: set[str] = {http_key(u) for u in urls}

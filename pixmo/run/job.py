@@ -91,6 +91,8 @@ def run_recipe(
     locks held (`retry` opens questions in it).
     """
     started = monotonic()
+    if recipe.input is not None:  # what is only finished or mended may need no engine any more
+        check_stages(recipe)
     with working_on(out, effort.store) as (folder, store):
         progress = Progress(quiet=effort.quiet)
         recipe = with_kept_indexes(recipe, folder, effort.home)
@@ -111,6 +113,13 @@ def run_recipe(
                 samples=progress.samples, seconds=monotonic() - started
             )
     return _summary(out, plan, published, world, work.asked, monotonic() - started)
+
+
+def check_stages(recipe: Recipe) -> None:
+    """What an engine would refuse, refused before the first row: a missing extra, key or model. Raises a PixmoError."""
+    for step in recipe.steps:
+        if hasattr(step.stage, "check"):
+            step.stage.check()
 
 
 def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, update: bool = False) -> Plan:

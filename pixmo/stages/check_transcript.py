@@ -16,6 +16,7 @@ from pixmo.audio.gate import (
 )
 from pixmo.audio.heard import Segment, Span, Word
 from pixmo.audio.stock import stock_phrase
+from pixmo.engines.speech.languages import LANGUAGES
 from pixmo.errors import BadSetting
 from pixmo.stage import RowStage, meaning
 
@@ -88,6 +89,9 @@ class CheckTranscript(RowStage):
     max_no_speech_prob: float = meaning(0.6, "how sure the engine may be that nobody speaks, 0 to 1 (`no_speech`)")
 
     def __post_init__(self) -> None:
+        for code in self.languages:
+            if _base(code) not in LANGUAGES:
+                raise BadSetting(f"language {code!r} is not a code such as 'en'; give several one by one")
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise BadSetting(f"{name} is {getattr(self, name):g}; give a share, 0 to 1")

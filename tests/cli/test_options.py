@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from pixmo.cli import module_name
 from pixmo.cli.options import SIZE, built, settings_options, spelling_of, told_size
 from pixmo.stage import effort, meaning
 
@@ -89,3 +91,11 @@ def test_spellings_leave_out_seconds_but_not_rates():
     assert [spelling_of(n) for n in ("idle_timeout_s", "max_park_s", "requests_per_s")] == [
         "--idle-timeout", "--max-park", "--requests-per-s",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", ["download", "import", "caption"])
+def test_a_switch_for_what_is_on_by_default_says_no(verb: str) -> None:
+    """Else giving it would turn off what its name and its help turn on."""
+    command = importlib.import_module(f"pixmo.cli.{module_name(verb)}").command
+    switches = [p for p in command.params if isinstance(p, click.Option) and p.is_flag and p.default is True]
+    assert [p.opts for p in switches if not p.opts[0].startswith("--no-") and not p.secondary_opts] == []

@@ -352,15 +352,30 @@ def test_an_endpoint_that_speaks_html_is_told_in_one_line(tmp_path: Path) -> Non
 
 
 def test_a_dry_run_says_what_it_will_take_and_asks_nobody(tmp_path: Path, model: ChatServer) -> None:
-    """From assumptions before anything was heard; exactly, and only for what is not answered yet, when the transcripts are there."""
+    """Exactly, and only for what is not answered yet, when the transcripts are there; else from assumptions, which it tells."""
     rows_that_were_said(tmp_path / "rows.parquet", 30)
     line = (
         "caption", "rows.parquet", "out", "--no-fetch", "--quiet", "--min-caption-words", "3", "--model", "m", "--base-url",
         model.base_url, "--usd-per-mtok-in", "2", "--usd-per-mtok-out", "8",
     )  # fmt: skip
     before = json.loads(run(tmp_path, *line, "--dry-run", "--json"))["spoken"]
-    assert (before["chat"]["questions"], before["exact"]) == (30, False)
+    assert (before["chat"]["questions"], before["exact"]) == (30, True)
     assert before["chat"]["usd"] < before["chat"]["usd_at_most"]
+    recorded(tmp_path / "talk", "dog")
+    guessed = run(
+        tmp_path,
+        "caption",
+        "talk",
+        "o",
+        "--engine",
+        "sphinx",
+        "--model",
+        "m",
+        "--base-url",
+        model.base_url,
+        "--dry-run",
+    )
+    assert "1 question to the model (transcripts of 172 words assumed)" in guessed
     assert model.times() == 0
     run(tmp_path, *line)
     n_in, n_out = model.tokens()
@@ -402,3 +417,19 @@ def test_both_whispers_walk_the_road_and_what_random_weights_make_up_is_caught(t
     assert all(by.startswith("faster-whisper:weights@") for by in left["heard_by"])
     assert left["transcript_ok"] == [False]
     assert left["caption_outcome"] == "no_transcripts"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--second-engine", "sphinx"), "the second engine is the first"),
+        (("--second-model", "x"), "a second engine is asked where --second-engine names one"),
+        (("--languages", "en,de"), "'en,de' is not a code"),
+    ],
+)
+def test_what_would_silently_do_nothing_is_refused(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    """In one line."""
+    recorded(tmp_path / "talk", "dog")
+    shown = run(tmp_path, "caption", "talk", "out", "--engine", "sphinx", "--writer", "rules", *arguments, code=2)
+    assert said in shown
+    assert shown.count("\n") == 1

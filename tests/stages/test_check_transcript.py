@@ -129,6 +129,12 @@ def test_stock_phrases_are_caught(ending: str) -> None:
     assert told.stock_phrase[0]
 
 
+def test_a_language_that_is_no_code_is_refused() -> None:
+    """Else it would leave out every transcript."""
+    with pytest.raises(BadSetting, match="'en,de' is not a code"):
+        CheckTranscript(languages=("en,de",))
+
+
 def test_another_language_is_caught_where_languages_are_named() -> None:
     """By the code's first part; where none is named any will do, and where the engine does not say, none is held against it."""
     english = CheckTranscript(languages=("en", "pt-BR"))
