@@ -20,6 +20,8 @@ class ChatQuestion:
     messages: tuple[Message, ...]
     schema: str = ""
     schema_name: str = "answer"
+    draw: int = 0  # asked so often before: the same question again, for another answer
     # no part of the key:
+    strict: bool = True  # False: any JSON will do, and whoever asked looks at its parts
     prompt: str = ""  # name@digest of the prompt file the messages were made with: told in the answer
     about: tuple[str, ...] = ()  # sha256 of what the messages were made of, so that the answer can be forgotten with it

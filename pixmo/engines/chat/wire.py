@@ -53,6 +53,8 @@ def body_of(settings: ChatSettings, question: ChatQuestion, messages: tuple[Mess
     """The body of a request for `messages`: the question's own, or those of its repair."""
     told = [{"role": m.role, "content": m.content} for m in messages]
     body = parameters(settings) | {"messages": told}
+    if question.draw and settings.seed is not None:
+        body["seed"] = settings.seed + question.draw
     if not question.schema:
         return body
     if settings.structured == "json_schema":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -213,3 +214,25 @@ async def test_many_are_asked_at_once_but_no_more_than_allowed(server):
     answers = await ask_all(settings(server, concurrency=4, timeout_s=5), [f"q{n}" for n in range(40)])
     assert [a.value for a in answers] == [f"q{n}" for n in range(40)]
     assert (server.most_in_flight, server.times()) == (4, 40)
+
+
+async def test_another_draw_is_another_question(server):
+    """Asked again on purpose, a question has another name, and the next seed where one is sent."""
+    first = question("q")
+    again = replace(first, draw=2)
+    async with ChatEngine(settings(server, seed=5)) as engine:
+        assert engine.key(first) != engine.key(again)
+        await engine.ask(first)
+        await engine.ask(again)
+    assert [seen.body["seed"] for seen in server.log] == [5, 7]
+
+
+async def test_a_lenient_question_takes_any_json(server):
+    """Parts that are wrong are whoever asked's to find; what is no JSON is repaired all the same."""
+    server.script = ["wrong_schema", "prose", "wrong_schema"]
+    asked = replace(question("q", SCHEMA), strict=False)
+    async with ChatEngine(settings(server)) as engine:
+        answer = await engine.ask(asked)
+        other = await engine.ask(replace(asked, draw=1))
+    assert (answer.outcome, answer.facts["repaired"]) == (ChatOutcome.OK, False)
+    assert (other.outcome, other.facts["repaired"]) == (ChatOutcome.OK, True)
