@@ -22,6 +22,7 @@ VERBS = {
     "import": "Walk the same road with your own folder of pictures, without the network.",
     "annotate": "Collect spoken descriptions of pictures in the browser.",
     "caption": "Turn recordings of people describing pictures into one dense caption each.",
+    "eval": "Judge captions, and score answers of benchmarks.",
     "run": "Run a recipe into a folder.",
     "init": "Copy a recipe to edit.",
     "retry": "Ask again for the rows whose answer may change.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,6 +17,10 @@ from pixmo.run.recipe import Step
 from pixmo.stage import AnyStage, World
 from pixmo.storage.store import Store
 
+if TYPE_CHECKING:
+    from pixmo.engines.chat.settings import ChatSettings
+    from pixmo.run.chatting import Desk
+
 
 class Askers:
     """What the stages of one run ask; `http` answers those that ask for pictures."""
@@ -25,6 +29,7 @@ class Askers:
         self._store, self._http, self._processes = store, http, processes
         self._hearers: Hearers | None = None
         self._doors: dict[Step, _Door] = {}
+        self._desks: dict[ChatSettings, Desk] = {}
 
     def of(self, step: Step) -> World:
         """What a step asks."""
@@ -42,15 +47,22 @@ class Askers:
     async def close(self) -> None:
         """Waits a while for what is in flight, then ends them all."""
         await asyncio.gather(*(door.engine.close() for door in self._doors.values()))
+        for desk in self._desks.values():
+            await desk.close()
         if self._hearers:
             await self._hearers.close()
 
     def _engine(self, stage: AnyStage) -> Journalled[Any]:  # Any: as above
         if stage.asks == "chat":
+            from pixmo.engines.chat.settings import ChatSettings
             from pixmo.run.batching import Batching
-            from pixmo.run.chatting import Chatting
+            from pixmo.run.chatting import Chatting, Desk
 
-            engine = Batching(stage, self._store) if stage.batch else Chatting(stage)
+            if getattr(stage, "batch", False):
+                return Journalled(self._store, Batching(stage, self._store), ChatOutcome, "text")
+            settings = ChatSettings(**stage.chat_settings())
+            desk = self._desks[settings] = self._desks.get(settings) or Desk(settings)
+            engine = Chatting(stage, desk)
             return Journalled(self._store, engine, ChatOutcome, "text")
         self._hearers = self._hearers or Hearers(self._processes)
         if stage.asks == "listen":

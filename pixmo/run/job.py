@@ -57,6 +57,7 @@ class Effort:
 
 
 DEFAULT = Effort()
+SAMPLE_SEED = 12312  # Ai2's
 OF_RECORDINGS = ("pictures_in", "image_column", "audio_column")
 
 
@@ -156,6 +157,8 @@ def open_input(
 
     if recipe.input is None:
         raise BadSetting(f"recipe {recipe.name!r} has no input; give a SOURCE or set `input`")
+    if recipe.source.get("references"):
+        return open_predictions(recipe)
     if recipe.source.get("pictures"):
         return open_folder(Path(str(recipe.input)))
     told = {k: v for k, v in recipe.source.items() if k not in ("pictures", "recordings", *OF_RECORDINGS)}
@@ -182,6 +185,19 @@ def open_recordings(recipe: Recipe, told: dict[str, Any]) -> Any:  # Any: settin
         recipe.input, told | {"url_column": recipe.url_column, "sha256_column": recipe.sha256_column}
     )
     return Retold(source), columns
+
+
+def open_predictions(recipe: Recipe) -> Any:  # Any: as above
+    """What models said of pictures, beside what is known of them."""
+    from pixmo.sources.judged import open_judged
+
+    told = recipe.source
+    of = [recipe.input] if isinstance(recipe.input, str) else list(recipe.input or ())
+    return open_judged(
+        of, told["references"], sample=told.get("sample"), seed=told.get("sample_seed", SAMPLE_SEED),
+        allow_missing=told.get("allow_missing", False), prediction_column=told.get("prediction_column"),
+        key=told.get("picture_key"), kind="video" if told.get("video") else "image",
+    )  # fmt: skip
 
 
 def release_memory() -> None:

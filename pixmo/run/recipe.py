@@ -175,6 +175,7 @@ def recipe_of(told: dict[str, Any], where: str = "recipe", text: str = "") -> Re
 _SOURCE = {
     "config": str, "split": str, "revision": str, "limit": int, "pictures": bool, "record": str, "unit": str, "orientation": str,
     "fields": tuple[str, ...], "grouped": bool, "recordings": bool, "pictures_in": str, "image_column": str, "audio_column": str,
+    "references": str, "sample": int, "sample_seed": int, "allow_missing": bool, "prediction_column": str, "picture_key": str, "video": bool,
 }  # fmt: skip
 _HEAD = _SOURCE | {
     "name": str, "input": str | tuple[str, ...], "url_column": str, "sha256_column": str, "splits": tuple[str, ...],
@@ -188,7 +189,7 @@ def _head(told: Mapping[str, Any], place: Place) -> dict[str, Any]:  # Any: TOML
         if key not in _HEAD:
             raise UnknownSetting("a recipe", key, {*_HEAD, "stage"}, place(key))
         head[key] = _checked(key, value, _HEAD[key], place(key))
-        if key in ("shard_size", "limit") and head[key] < 1:
+        if key in ("shard_size", "limit", "sample") and head[key] < 1:
             raise BadSetting(f"{_before(place(key))}{key} is {value}, should be 1 or more")
     if head.get("format", "parquet") not in FORMATS:
         raise UnknownName("format", head["format"], FORMATS, place("format"))
