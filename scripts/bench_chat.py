@@ -39,7 +39,7 @@ from pixmo.engines.chat.question import ChatQuestion, Message  # noqa: E402
 from pixmo.engines.chat.settings import ChatSettings  # noqa: E402
 from pixmo.engines.chat.wire import body_of  # noqa: E402
 from pixmo.run.asking import Journalled  # noqa: E402
-from pixmo.run.chatting import Chatting  # noqa: E402
+from pixmo.run.chatting import Chatting, Desk  # noqa: E402
 from pixmo.storage.store import Store  # noqa: E402
 from tests.server.chat import draw  # noqa: E402
 
@@ -133,7 +133,7 @@ class Stage:
 def journalled(told: ChatSettings) -> Iterator[tuple[Journalled[ChatQuestion], Chatting]]:
     """The engine as a run has it: behind the journal of a store."""
     with tempfile.TemporaryDirectory() as folder:
-        chatting, store = Chatting(Stage(told)), Store(Path(folder))
+        chatting, store = Chatting(Stage(told), Desk(told)), Store(Path(folder))
         yield Journalled(store, chatting, ChatOutcome, "text"), chatting
         store.close()
 

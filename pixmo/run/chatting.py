@@ -95,7 +95,7 @@ def kept_answers(stage: AnyStage) -> Callable[[ChatQuestion], Answer[Any] | None
         return lambda question: None
     from pixmo.run.ai2_answers import Ai2Answers
 
-    return Ai2Answers(Path(folder), stage).get
+    return Ai2Answers(Path(folder), stage.chat_settings()["model"]).get
 
 
 def about(question: ChatQuestion, answer: Answer[Any]) -> Answer[Any]:
