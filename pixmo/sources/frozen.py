@@ -47,6 +47,7 @@ def is_frozen(path: Path) -> bool:
 class FrozenReferences:
     """A frozen file, found unchanged. `judge`, `prompt` and `digest` are what its header says."""
 
+    licence: str | None = None
     has_pictures = False
     merges = False
 

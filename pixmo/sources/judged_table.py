@@ -24,7 +24,7 @@ class Table:
     """The rows of a list, whatever it is kept in."""
 
     def __init__(self, source: Source, parquet: Sequence[Place] = ()) -> None:
-        self.name = source.name
+        self.name, self.licence = source.name, source.licence
         self._source = source
         self._parquet = parquet  # the places of all parts, when all are Parquet
         self.schema: pa.Schema = source.schema()
@@ -77,7 +77,9 @@ def open_table(spec: str, *, pictures: bool = True) -> Table:
 def texts(column: pa.Array, where: str) -> list[str | None]:
     """A column's values as text: numbers as they are written, of a picture its path. Raises BadSource for lists and bytes."""
     if pt.is_struct(column.type) and "path" in {f.name for f in column.type}:
-        column = column.field("path") if column.null_count == 0 else pa.array([v and v["path"] for v in column.to_pylist()])
+        column = (
+            column.field("path") if column.null_count == 0 else pa.array([v and v["path"] for v in column.to_pylist()])
+        )
     if pt.is_nested(column.type) or pt.is_binary(column.type):
         raise BadSource(f"{where}: is {column.type}; text is needed")
     return [None if v is None else v if isinstance(v, str) else str(v) for v in column.to_pylist()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -151,12 +152,16 @@ def _in_folder(folder: Path) -> Path | list[Path]:
     if found and not any(suffix_kind(p.name) not in (None, "text") for p in files):
         return found
     if not files:
-        raise BadSource(f"{folder}: is empty; predictions are a list (Parquet, CSV, JSON) or texts named after pictures")
+        raise BadSource(
+            f"{folder}: is empty; predictions are a list (Parquet, CSV, JSON) or texts named after pictures"
+        )
     return folder
 
 
 def _of_texts(asked: Named, folder: Path, files: list[Path]) -> Predictions:
-    stems: list[str | None] = [stem(p.relative_to(folder).as_posix()) for p in files]
+    stems: list[str | None] = [
+        stem(os.fsencode(p.relative_to(folder).as_posix()).decode(errors="backslashreplace")) for p in files
+    ]
     return Predictions(asked, {"": stems}, [_text(p) for p in files], ["(names of texts)"], by_stem=True)
 
 

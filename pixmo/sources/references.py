@@ -36,6 +36,7 @@ class References(Protocol):
     """Rows of references; a row is known by its number."""
 
     name: str
+    licence: str | None
     has_pictures: bool
     merges: bool  # rows of one picture are one reference; else the last of them counts
 
@@ -84,7 +85,7 @@ class TableReferences:
     merges = True
 
     def __init__(self, table: Table, kind: str, key: str | None = None) -> None:
-        self.name = table.name
+        self.name, self.licence = table.name, table.licence
         self._table = table
         self._is_video = kind == "video"
         names = table.schema.names

@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"\s*\d+\s*[.):]\s*")
 class Ai2References:
     """A folder with `final-data.json` and `mturk-eval-statements/<sha256 of the address>.json`."""
 
+    licence: str | None = None
     has_pictures = False
     merges = False
 
@@ -83,7 +84,9 @@ class Ai2References:
 
 def _lines(text: str) -> tuple[str, ...]:
     """The lines that hold something, without their numbers."""
-    lines = (_NUMBER.sub("", line, count=1).strip() if _NUMBER.match(line) else line.strip() for line in text.split("\n"))
+    lines = (
+        _NUMBER.sub("", line, count=1).strip() if _NUMBER.match(line) else line.strip() for line in text.split("\n")
+    )
     return tuple(line for line in lines if line)
 
 
