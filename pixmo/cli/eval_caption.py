@@ -23,7 +23,6 @@ from pixmo.run.recipe import Recipe, load_stage
 from pixmo.storage.publish import publish_bytes
 from pixmo.storage.store import Store
 
-REFERENCES = "references.jsonl"
 OWN = ("kind", "prompts", "seed", "repetition")  # said by --video, --prompts, --judge-seed and --metrics
 PATH = click.Path(path_type=Path)
 
@@ -118,6 +117,7 @@ def _taking(answers: Path | None, out: Path) -> Callable[[Folder, Store, Plan], 
 
 def _write(recipe: Recipe, source: Any, out: Path, values: dict[str, Any]) -> Any:  # Any: a JudgedSource; option values; Results
     """What is made of the judged rows: results, the frozen references, the answers."""
+    from pixmo.evaluate.captions.freeze import FROZEN, frozen_references
     from pixmo.evaluate.captions.write import write_results
 
     prompts = prompts_of(recipe)
@@ -127,6 +127,10 @@ def _write(recipe: Recipe, source: Any, out: Path, values: dict[str, Any]) -> An
         "settings": _settings(recipe),
     }  # fmt: skip
     results = write_results(out, stamp=stamp, human=values["human"])
+    maker = recipe.find("state_references")
+    frozen = frozen_references(out, ", ".join(maker.content())) if maker else None
+    if frozen is not None:
+        publish_bytes(out / FROZEN, frozen)
     with working_on(out) as (_, store):
         publish_bytes(out / ANSWERS, b"".join(answers_of(prompts, store)))
     return results

@@ -377,12 +377,13 @@ def main() -> None:
     options.add_argument("--shares", type=json.loads, default={})
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--answer", default="", help="the text of every answer; none: the question")
-    options.add_argument("--answer-by", default="", metavar="MODULE:NAME", help="a function of the request's body that answers")
+    options.add_argument("--answer-by", default="", metavar="MODULE:NAME", help="what answers: a function of the request's body, or a class of such")
     given = options.parse_args()
     answer = (lambda body: given.answer) if given.answer else question_of
     if given.answer_by:
         module, _, name = given.answer_by.partition(":")
-        answer = getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
+        answer = found() if isinstance(found, type) else found
     server = ChatServer(answer, latency_s=given.latency, shares=given.shares, seed=given.seed, port=given.port)
     with server:
         print(server.base_url, flush=True)

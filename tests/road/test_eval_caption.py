@@ -1,0 +1,215 @@
+"""The whole road from captions to numbers, offline: a judge by rule behind a loopback, numbers as computed by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.server.chat import ChatServer
+from tests.server.judge import Judge
+
+pytestmark = pytest.mark.slow
+FACTS = [f"A {thing} stands near the {place}" for thing, place in zip("cup dog hat car".split(), "door wall road tree".split(), strict=True)]
+RESULTS = ("results.json", "statements.parquet", "references.jsonl")
+
+
+def jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """A file of these rows."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def url_of(n: int) -> str:
+    """The address of a picture."""
+    return f"http://pictures.test/{n}.jpg"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> tuple[Path, Path]:
+    """(predictions, references) of eight pictures: each caption states two of four facts, one thing that somebody denied, one nobody knows."""
+    references = [
+        {"image_url": url_of(n), "transcripts": [f"{FACTS[0]} {n}. {FACTS[1]} {n}.", f"{FACTS[2]} {n}. {FACTS[3]} {n}. It is not: a red barn {n}."]}
+        for n in range(8)
+    ]  # fmt: skip
+    said = [
+        {"image_url": url_of(n), "prediction": f"{FACTS[0]} {n}. {FACTS[2]} {n}. A red barn {n}. The weather is fine {n}."}
+        for n in range(8)
+    ]
+    return jsonl(tmp_path / "captions.jsonl", said), jsonl(tmp_path / "refs.jsonl", references)
+
+
+def words(server: ChatServer, data: tuple[Path, Path], out: Path, *more: str) -> list[str]:
+    """What a user would type."""
+    judge = ["--judge", "m", "--base-url", server.base_url, "--quiet"]
+    return [sys.executable, "-m", "pixmo", "eval", "caption", str(data[0]), "--references", str(data[1]), "-o", str(out), *judge, *more]
+
+
+def run(command: list[str], code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Runs it; checks how it ended."""
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OPENAI_API_KEY": ""}, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def results(out: Path) -> dict[str, Any]:
+    """What was found."""
+    return dict(json.loads((out / "results.json").read_text()))
+
+
+def test_the_numbers_are_those_computed_by_hand(data, tmp_path):
+    """Of five human statements two are stated; of three that can be told two are consistent; cap-F1 is their harmonic mean."""
+    with ChatServer(Judge()) as server:
+        done = run(words(server, data, tmp_path / "out"))
+    rows = pq.read_table(tmp_path / "out" / "data").to_pylist()
+    assert {(len(r["reference_statements"]), len(r["statements"])) for r in rows} == {(5, 4)}
+    # the fifth human statement, "It is not: a red barn", is in no caption; "the weather" cannot be told
+    assert {(r["recall"], r["consistency"]) for r in rows} == {(2 / 5, 2 / 3)}
+    one = results(tmp_path / "out")["models"]["captions"]
+    assert one["recall"]["value"] == pytest.approx(40)
+    assert one["consistency"]["value"] == pytest.approx(200 / 3)
+    assert one["cap_f1"]["value"] == pytest.approx(2 * 40 * (200 / 3) / (40 + 200 / 3))
+    assert "40.0" in done.stdout
+
+
+def test_three_kills_ask_nothing_twice_and_change_no_byte(data, tmp_path):
+    """SIGKILL in mid-run, three times: the same bytes as without, and repeats only of what was in flight."""
+    with ChatServer(Judge(), latency_s=0.05) as server:
+        run(words(server, data, tmp_path / "whole", "--repeats", "3", "--chat-concurrency", "2"))
+        total = len(server.log)
+    with ChatServer(Judge(), latency_s=0.05) as server:
+        command = words(server, data, tmp_path / "killed", "--repeats", "3", "--chat-concurrency", "2")
+        for nth in range(3):
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while len(server.log) < total * (nth + 1) / 4 and process.poll() is None:
+                time.sleep(0.02)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        run(command)
+        assert total <= len(server.log) <= total + 3 * 2
+    for name in RESULTS:
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes(), name
+
+
+def test_a_replay_needs_neither_key_nor_network(data, tmp_path):
+    """With the answers of another run, in another folder and nobody there: the same bytes. Without them it ends in one line."""
+    with ChatServer(Judge()) as server:
+        first = words(server, data, tmp_path / "first")
+        run(first)
+    again = words(server, data, tmp_path / "again", "--replay", "--answers", str(tmp_path / "first" / "answers.jsonl"))
+    run(again)
+    for name in (*RESULTS, "answers.jsonl"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+    assert "--replay asks nobody" in run(words(server, data, tmp_path / "none", "--replay"), 2).stderr
+
+
+def test_references_are_frozen_and_used_again(data, tmp_path):
+    """Statements built once are given to the next evaluation: nobody is asked for them, and the numbers are the same."""
+    with ChatServer(Judge()) as server:
+        run(words(server, data, tmp_path / "first"))
+        asked = len(server.log)
+        run(words(server, (data[0], tmp_path / "first" / "references.jsonl"), tmp_path / "second"))
+        assert len(server.log) - asked == asked - 8
+    one, two = (results(tmp_path / name)["models"]["captions"] for name in ("first", "second"))
+    assert (one["recall"], one["consistency"]) == (two["recall"], two["consistency"])
+
+
+def test_an_estimate_from_a_pilot_is_within_a_tenth(data, tmp_path):
+    """On a server that counts characters, tokens in and out are each within 10 % of what the run took; the pilot is not asked again."""
+    many = [
+        {"image_url": url_of(n), "transcripts": [" ".join(f"{fact} {n}." for fact in FACTS * (1 + n % 4))]} for n in range(60)
+    ]
+    said = [{"image_url": url_of(n), "prediction": " ".join(f"{fact} {n}." for fact in FACTS[: 1 + n % 3])} for n in range(60)]
+    files = jsonl(tmp_path / "p.jsonl", said), jsonl(tmp_path / "r.jsonl", many)
+    prices = ["--usd-per-mtok-in", "1", "--usd-per-mtok-out", "4"]
+    with ChatServer(Judge()) as server:
+        told = json.loads(run(words(server, files, tmp_path / "out", "--dry-run", "--json", *prices)).stdout)
+        assert 12 <= len(server.log) <= 24
+        run(words(server, files, tmp_path / "out", *prices))
+        assert len(server.log) == 240
+        took = [sum(seen.tokens_in for seen in server.log), sum(seen.tokens_out for seen in server.log)]
+    assert told["tokens_in"] == pytest.approx(took[0], rel=0.1)
+    assert told["tokens_out"] == pytest.approx(took[1], rel=0.1)
+
+
+def test_two_models_are_compared(data, tmp_path):
+    """NAME=PATH twice: both stand in one table, with the difference of each to the first."""
+    better = [
+        {"image_url": url_of(n), "prediction": " ".join(f"{fact} {n}." for fact in FACTS)} for n in range(8)
+    ]
+    other = jsonl(tmp_path / "other.jsonl", better)
+    with ChatServer(Judge()) as server:
+        command = words(server, data, tmp_path / "out")
+        at = command.index(str(data[0]))
+        command[at : at + 1] = [f"first={data[0]}", f"second={other}"]
+        done = run(command)
+    assert "first" in done.stdout
+    assert "second" in done.stdout
+    assert results(tmp_path / "out")["models"]["second"]["recall"]["value"] == pytest.approx(80)
+
+
+def test_a_budget_is_not_passed(data, tmp_path):
+    """Too little money for all: the run ends in one line, and what was charged is within it."""
+    prices = ["--usd-per-mtok-in", "100", "--usd-per-mtok-out", "100"]
+    with ChatServer(Judge()) as server:
+        done = run(words(server, data, tmp_path / "out", *prices, "--budget-usd", "2.5", "--max-tokens", "500", "--chat-concurrency", "2"), 2)
+        charged = sum(seen.tokens_in + seen.tokens_out for seen in server.log) * 100 / 1e6
+    assert 0 < charged <= 2.5
+    assert "budget" in done.stderr
+
+
+def test_missing_predictions_are_refused_or_told(data, tmp_path):
+    """An error with how many and the first five; with --allow-missing the table and the results say so."""
+    lines = data[0].read_text().splitlines()
+    data[0].write_text("\n".join(lines[:2]) + "\n")
+    with ChatServer(Judge()) as server:
+        refused = run(words(server, data, tmp_path / "out"), 2)
+        assert "6 of 8" in refused.stderr
+        assert refused.stderr.count("http://pictures.test/") == 5
+        done = run(words(server, data, tmp_path / "out", "--allow-missing"))
+    assert "6" in done.stdout
+    assert results(tmp_path / "out")["missing"] == 6
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--metrics", "recal"), "did you mean 'recall'"),
+        (("--protocol", "ai3"), "ai3"),
+        (("--repeats", "0"), "repeats"),
+        (("--prompts", "nowhere.toml", "--protocol", "ai2"), "nowhere.toml"),
+        (("--human", "nowhere.jsonl"), "nowhere.jsonl"),
+        (("--answers", "nowhere.jsonl"), "nowhere.jsonl"),
+    ],
+)
+def test_a_wrong_request_is_one_line(data, tmp_path, more, says):
+    """Before anything is asked."""
+    with ChatServer(Judge()) as server:
+        told = run(words(server, data, tmp_path / "out", *more), 2).stderr
+        assert not server.log
+    assert says in told
+    assert len(told.strip().splitlines()) == 1
+
+
+def test_references_without_transcripts_give_no_consistency(data, tmp_path):
+    """Refused with the remedy, before anything is asked."""
+    rows = [{**json.loads(line), "transcripts": []} for line in data[1].read_text().splitlines()]
+    with ChatServer(Judge()) as server:
+        told = run(words(server, (data[0], jsonl(data[1], rows)), tmp_path / "out"), 2).stderr
+        assert not server.log
+    assert "no transcripts" in told
+
+
+def test_no_judge_and_no_key_are_told_before_anything_is_read(data, tmp_path):
+    """Each with its remedy."""
+    command = [sys.executable, "-m", "pixmo", "eval", "caption", str(data[0]), "--references", str(data[1]), "-o", str(tmp_path / "out")]
+    assert "--judge" in run(command, 2).stderr
+    assert "OPENAI_API_KEY" in run([*command, "--judge", "m"], 2).stderr
