@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pixmo.errors import BadSource, UnknownName
+from pixmo.errors import BadSource
 from pixmo.evaluate.tasks.truth_files import Row, file_rows
 from pixmo.ids import Digest, digest_of
 from pixmo.sources.resolve import HubName, SetName, resolve
@@ -117,7 +117,7 @@ def common_key(
 
 def _usable(rows: Sequence[Row]) -> set[str]:
     """Columns whose values can be part of an id."""
-    seen = rows[: 1000]
+    seen = rows[:1000]
     return {k for row in seen for k, v in row.items() if isinstance(v, (str, int))}
 
 
@@ -193,6 +193,3 @@ def _groups(row: Row, groups: Sequence[Field], columns: Mapping[str, str | None]
 def truth_digest(found: Sequence[Example]) -> Digest:
     """What was right, whatever file it came from: the same for the same examples in the same order."""
     return digest_of([[e.id, e.picture, e.truth, list(e.groups)] for e in found])
-
-
-__all__ = ["Example", "Field", "Key", "Truth", "UnknownName", "common_key", "examples", "key_of", "read_truth"]

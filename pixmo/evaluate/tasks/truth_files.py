@@ -72,10 +72,10 @@ def _published_rows(path: Path) -> Iterator[Row]:
         raise BadSource(f"{path}: larger than 2 GB; write it as JSONL, one object a line")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        members = dict(_members(text))
+        members = json.loads(text)
     except UnicodeDecodeError:
         raise BadSource(f"{path}: is not UTF-8; save the file as UTF-8") from None
-    except (ValueError, IndexError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadSource(f"{path}: is not JSON that can be read: {' '.join(str(error).split())}") from None
     lists = {k: v for k, v in members.items() if isinstance(v, list) and v and all(isinstance(r, dict) for r in v)}
     named = [name for name in LIST_NAMES if name in lists]
@@ -84,11 +84,6 @@ def _published_rows(path: Path) -> Iterator[Row]:
     elif members and all(isinstance(v, dict) for v in members.values()):
         yield from ({"id": key} | row for key, row in members.items())
     else:
-        raise BadSource(f"{path}: is a JSON object without a list of objects; {', '.join(LIST_NAMES[:3])} are looked for")
-
-
-def _members(text: str) -> Iterator[tuple[str, Any]]:  # Any: JSON values
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("not an object")
-    yield from found.items()
+        raise BadSource(
+            f"{path}: is a JSON object without a list of objects; {', '.join(LIST_NAMES[:3])} are looked for"
+        )

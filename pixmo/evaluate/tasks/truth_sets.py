@@ -12,7 +12,8 @@ import pyarrow.types as pt
 
 from pixmo.dataset.load import load
 from pixmo.errors import BadSource, UnknownName
-from pixmo.evaluate.tasks.truth import Row, Truth
+from pixmo.evaluate.tasks.truth import Truth
+from pixmo.evaluate.tasks.truth_files import Row
 from pixmo.sources.columns import is_picture
 from pixmo.sources.hub import HubSource, Wanted
 from pixmo.sources.open import Declared, open_source

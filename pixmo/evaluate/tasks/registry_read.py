@@ -1,0 +1,61 @@
+"""Values of ground truth as files hold them, made what metrics take. Each raises ValueError or TypeError for what cannot be meant."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any  # a value of a file: whatever JSON, CSV or Parquet say
+
+
+def text(value: Any) -> str:
+    """A text; numbers are taken as they are written."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise TypeError("a text is needed")
+    return str(value)
+
+
+def texts(value: Any) -> list[str]:
+    """Texts out of one text, a list, or the challenge's [{"answer": …}, …]; a list written as text is read too."""
+    found = _listed(value)
+    return [text(one["answer"] if isinstance(one, dict) else one) for one in found]
+
+
+def options(value: Any) -> list[str]:
+    """The options of a multiple choice; none for an empty list or none at all."""
+    return texts(value) if value not in (None, "") else []
+
+
+def whole(value: Any) -> int:
+    """A whole number."""
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError("a whole number is needed")
+    return int(value)
+
+
+def flag(value: Any) -> bool:
+    """Yes or no, also as 0 and 1 and as text."""
+    known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    found = known.get(str(value).strip().lower())
+    if found is None:
+        raise ValueError("true or false is needed")
+    return found
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, str) and value.lstrip().startswith("["):
+        value = _written(value)
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    return [value]
+
+
+def _written(value: str) -> Any:
+    """A list written as JSON or as Python does (MMMU's options); anything else stays the text it is."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            found = read(value)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        if isinstance(found, list):
+            return found
+    return value
