@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pixmo.ask import Outcome as Outcome
+    from pixmo.cli.judged_road import judged_road as judged_road
     from pixmo.cli.road import road as road
     from pixmo.cli.spoken_road import spoken_road as spoken_road
     from pixmo.dataset.load import load as load
@@ -46,6 +47,7 @@ _HOME = {
     "clean": "pixmo.run.maintain",
     "export": "pixmo.run.maintain",
     "forget": "pixmo.run.forget",
+    "judged_road": "pixmo.cli.judged_road",
     "load": "pixmo.dataset.load",
     "load_recipe": "pixmo.run.recipe",
     "retry": "pixmo.run.maintain",
@@ -80,6 +82,6 @@ def _version() -> str:
 
 
 __all__ = [  # noqa: RUF022 – sorted without regard to case
-    "assign_split", "clean", "Effort", "export", "forget", "load", "load_recipe", "Outcome", "PixmoError", "Recipe", "retry", "road",
+    "assign_split", "clean", "Effort", "export", "forget", "judged_road", "load", "load_recipe", "Outcome", "PixmoError", "Recipe", "retry", "road",
     "run_recipe", "spoken_road", "status", "Step", "Summary", "verify",
 ]  # fmt: skip
