@@ -38,7 +38,11 @@ def simulated(runs: int, pictures: int, seed: int) -> tuple[Floats, Floats]:
 def truths() -> dict[str, float]:
     """What the three numbers are for all pictures there could be."""
     recall, consistency = (a / (a + b) for a, b in (RECALL, CONSISTENCY))
-    return {"recall": recall, "consistency": consistency, "cap_f1": float(harmonic(np.array(recall), np.array(consistency)))}
+    return {
+        "recall": recall,
+        "consistency": consistency,
+        "cap_f1": float(harmonic(np.array(recall), np.array(consistency))),
+    }
 
 
 def coverage(runs: int, pictures: int, samples: int, seed: int = 7) -> dict[str, float]:
@@ -66,7 +70,7 @@ def _intervals(recall: Floats, consistency: Floats, samples: int) -> Iterator[tu
 
 
 def main() -> None:
-    told = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    told = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     told.add_argument("--runs", type=int, default=2_000)
     told.add_argument("--samples", type=int, default=10_000)
     asked = told.parse_args()
