@@ -5,8 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pixmo.errors import UnknownName
-from pixmo.evaluate.tasks.registry_metrics import Metric, direct_answer, read_off, vqa
-from pixmo.evaluate.tasks.registry_read import text, texts
+from pixmo.evaluate.tasks.registry_metrics import (
+    CLOCK_SCORES,
+    Metric,
+    chart,
+    choice,
+    clock,
+    counting,
+    diagram,
+    direct_answer,
+    pointing,
+    read_off,
+    real_world,
+    same,
+    vqa,
+)
+from pixmo.evaluate.tasks.registry_read import flag, masks, option, options, points, text, texts, unit, whole
 from pixmo.evaluate.tasks.truth import ID, LABEL, PICTURE, QUESTION, Field, Names
 
 BY_ID = ((ID,), (PICTURE, QUESTION), (PICTURE,))
@@ -38,14 +52,86 @@ VQA = (ANSWERS, QUESTION_SHOWN)
 VQA_SCORES = ("vqa_score", "challenge_score")
 ANLS_SCORES = ("anls", "exact_match")
 
+OPTIONS = Field("options", ("options", "choices", "option_names"), "the options", options)
+RIGHT = Field(
+    "answer", ("answer_index", "answer_idx", "correct_choice_idx", "answer"), "the right option: number from 0, letter or text", option,
+)  # fmt: skip
+CHOICE = (OPTIONS, RIGHT, QUESTION_SHOWN)
+COUNT = Field("count", ("count", "number", "answer"), "how many there are", whole)
+COUNT_SCORES = ("correct", "close", "valid")
+LABEL_SHOWN = Field("label", LABEL, "what is counted or pointed at, for reports", text, optional=True)
+POINTING = (
+    Field("points", ("points",), "a point on each", points),
+    Field("masks", ("masks",), "the pixels of each, as run lengths or rows of booleans", masks),
+    Field("unit", ("unit",), "what coordinates count, percent unless told", unit, optional=True),
+    LABEL_SHOWN,
+)
+CLOCK = (
+    Field("hour", ("hour", "hour_visible"), "the hour, -1 where none is shown", whole),
+    Field("minute", ("minute", "minute_visible"), "the minute, -1 where none is shown", whole),
+    Field("second", ("second", "second_visible"), "the second, -1 where none is shown or asked", whole, optional=True),
+    Field(
+        "real_image", ("real_image", "real_image_test"), "whether it is a photograph (ClockBench)", flag, optional=True
+    ),
+)
+BOXES = (
+    Field("abc_label", ("abc_label",), "whether the question is about letters in boxes", flag, optional=True),
+    Field("has_transparent_box", ("has_transparent_box",), "whether those boxes are transparent", flag, optional=True),
+)
+
 _TASKS = (
     Task("vqa2", "VQA v2", VQA_SCORES, vqa, VQA, (_by("answer_type"),)),
     Task("okvqa", "OK-VQA", VQA_SCORES, vqa, VQA, (_by("question_type"),)),
     Task("textvqa", "TextVQA", VQA_SCORES, vqa, VQA),
-    Task("aokvqa-direct", "A-OKVQA, direct answers", ("direct_answer",), direct_answer, VQA),
     Task("docvqa", "DocVQA", ANLS_SCORES, read_off, VQA, (_by("question_types"),)),
     Task("infovqa", "InfographicVQA", ANLS_SCORES, read_off, VQA, (_by("answer_type"),)),
     Task("stvqa", "ST-VQA", ANLS_SCORES, read_off, VQA),
+    Task(
+        "chartqa",
+        "ChartQA",
+        ("relaxed_accuracy", "exact_match"),
+        chart,
+        VQA,
+        (_by("source", "human_or_machine", "type"),),
+    ),
+    Task("ai2d", "AI2D", ("transparent", "opaque"), diagram, (*CHOICE, *BOXES)),
+    Task("scienceqa", "ScienceQA", ("accuracy",), choice, CHOICE, (_by("subject"),)),
+    Task("aokvqa", "A-OKVQA, multiple choice", ("accuracy",), choice, CHOICE),
+    Task("aokvqa-direct", "A-OKVQA, direct answers", ("direct_answer",), direct_answer, VQA),
+    Task(
+        "realworldqa",
+        "RealWorldQA",
+        ("accuracy",),
+        real_world,
+        (Field("answer", ("answer",), "the answer", text), QUESTION_SHOWN),
+    ),
+    Task("tallyqa", "TallyQA", ("exact_match",), same, VQA, (_by("issimple", "issimple", "is_simple"),)),
+    Task(
+        "countbenchqa", "CountBenchQA", COUNT_SCORES, counting, (COUNT, QUESTION_SHOWN), (COUNT,), ("count",), BY_LABEL
+    ),
+    Task(
+        "pixmo-count",
+        "PixMo-Count",
+        COUNT_SCORES,
+        counting,
+        (COUNT, LABEL_SHOWN),
+        (COUNT,),
+        ("count",),
+        BY_LABEL,
+        ("count", "test"),
+    ),
+    Task(
+        "points-eval",
+        "PixMo-Points-eval",
+        ("f1", "precision", "recall", "f1_any_format"),
+        pointing,
+        POINTING,
+        (),
+        (),
+        BY_LABEL,
+        ("points-eval", "test"),
+    ),
+    Task("clocks", "Clocks", CLOCK_SCORES, clock, CLOCK, truth=("clocks", "validation")),
 )
 
 TASKS = {task.name: task for task in _TASKS}

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
+from pixmo.errors import BadRecord
 from pixmo.evaluate.tasks.anls import anls
 from pixmo.evaluate.tasks.answers import final_answer
+from pixmo.evaluate.tasks.chart import exact_match, relaxed_accuracy
+from pixmo.evaluate.tasks.choice import LETTERS, real_world_qa_score, select_option
+from pixmo.evaluate.tasks.clock import ClockScore, clock_score
+from pixmo.evaluate.tasks.counting import count_score
+from pixmo.evaluate.tasks.pointing import pointing_score
 from pixmo.evaluate.tasks.truth_files import Row
 from pixmo.evaluate.tasks.vqa import direct_answer_score, vqa_score
 from pixmo.evaluate.tasks.vqa_words import normalise
+
+CLOCK_SCORES = ClockScore._fields
 
 
 class Scored(NamedTuple):
@@ -40,6 +48,83 @@ def direct_answer(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
 
 def read_off(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
     """ANLS, and whether the answer is the same but for case."""
-    told = final_answer(prediction, legacy=legacy)
-    same = any(told.lower() == answer.lower().strip() for answer in truth["answers"])
-    return Scored((anls(prediction, truth["answers"], legacy=legacy), float(same)), told)
+    answers = truth["answers"]
+    scores = anls(prediction, answers, legacy=legacy), exact_match(prediction, answers, legacy=legacy)
+    return Scored(scores, final_answer(prediction, legacy=legacy))
+
+
+def chart(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """Relaxed accuracy, and whether the answer is the same but for case."""
+    answers = truth["answers"]
+    scores = relaxed_accuracy(prediction, answers, legacy=legacy), exact_match(prediction, answers, legacy=legacy)
+    return Scored(scores, final_answer(prediction, legacy=legacy))
+
+
+def same(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """Whether the answer is the same but for case."""
+    return Scored((exact_match(prediction, truth["answers"], legacy=legacy),), final_answer(prediction, legacy=legacy))
+
+
+def choice(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """Whether the option meant is the right one."""
+    found = select_option(prediction, truth["options"], legacy=legacy)
+    right = float(found.option == right_option(truth))
+    return Scored((right,), f"{truth['options'][found.option]} ({found.rule})")
+
+
+def diagram(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """AI2D with transparent boxes, and with opaque ones: a question about letters in boxes counts only where its picture has such boxes."""
+    (right,), told = choice(prediction, truth, legacy=legacy)
+    boxes = truth["has_transparent_box"] if truth["abc_label"] else None
+    return Scored((right if boxes in (None, True) else None, right if boxes in (None, False) else None), told)
+
+
+def real_world(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """RealWorldQA; a question is multiple choice where its answer is one of A to D."""
+    answer = truth["answer"].strip()
+    score = real_world_qa_score(prediction, answer, multiple_choice=answer in LETTERS, legacy=legacy)
+    return Scored((score,), final_answer(prediction, legacy=legacy))
+
+
+def counting(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """The number an answer tells: right, off by one at most, there at all."""
+    found = count_score(prediction, truth["count"], legacy=legacy)
+    return Scored((found.correct, found.close, found.valid), None if found.parsed is None else str(found.parsed))
+
+
+def pointing(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """Points against masks, with the published condition on the form of the whole answer and without it."""
+    masks = truth["masks"]
+    size = (masks[0]["size"][1], masks[0]["size"][0]) if masks else (1, 1)
+    scale = {"percent": 100, "unit_square": 1, "per_mille": 1000, "pixels": size}[truth["unit"] or "percent"]
+    points = truth["points"]
+    strict = pointing_score(prediction, points, masks, size, scale=scale, legacy=legacy)
+    free = pointing_score(prediction, points, masks, size, scale=scale, check_format=False, legacy=legacy)
+    return Scored((strict.f1, strict.precision, strict.recall, free.f1))
+
+
+def clock(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """The time told, part by part."""
+    second = -1 if truth["second"] is None else truth["second"]
+    found = clock_score(
+        prediction, truth["hour"], truth["minute"], second, real_image=bool(truth["real_image"]), legacy=legacy
+    )
+    return Scored(tuple(found))
+
+
+def right_option(truth: Row) -> int:
+    """The number of the right option, from 0, told as a number, a letter or the option itself. Raises BadRecord for none or two of these."""
+    options, answer = truth["options"], truth["answer"]
+    if isinstance(answer, int):
+        found = {answer}
+    else:
+        letter = ord(answer.upper()) - ord("A") if len(answer) == 1 and answer.isascii() and answer.isalpha() else None
+        number = int(answer) if answer.isascii() and answer.isdecimal() else letter
+        found = {number} if number is not None and number < len(options) else set()
+        found |= {options.index(answer)} if answer in options else set()
+    if len(found) != 1 or not 0 <= min(found) < len(options):
+        many = "could be several of" if len(found) > 1 else "is none of"
+        raise BadRecord(
+            f"the answer {answer!r} {many} the {len(options)} options; give its number from 0 as answer_index"
+        )
+    return int(min(found))

@@ -6,6 +6,8 @@ import ast
 import json
 from typing import Any  # a value of a file: whatever JSON, CSV or Parquet say
 
+from pixmo.records.places import Unit
+
 
 def text(value: Any) -> str:
     """A text; numbers are taken as they are written."""
@@ -39,6 +41,53 @@ def flag(value: Any) -> bool:
     if found is None:
         raise ValueError("true or false is needed")
     return found
+
+
+def option(value: Any) -> str | int:
+    """The right one of some options: its number from 0, its letter, or itself."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else text(value).strip()
+
+
+def points(value: Any) -> list[tuple[float, float]]:
+    """Points, as [[x, y], …], [{"x": x, "y": y}, …] or {"x": [x, …], "y": [y, …]}."""
+    if isinstance(value, dict):
+        value = list(zip(value["x"], value["y"], strict=True))
+    pairs = [(one["x"], one["y"]) if isinstance(one, dict) else tuple(one) for one in value]
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+def masks(value: Any) -> list[dict[str, list[int]]]:
+    """Masks as run lengths, out of run lengths or of rows of booleans; see `pixmo.evaluate.tasks.masks`."""
+    return [_mask(one) for one in value]
+
+
+def unit(value: Any) -> str:
+    """What coordinates count."""
+    return str(Unit(value))
+
+
+def _mask(value: Any) -> dict[str, list[int]]:
+    if not isinstance(value, dict):
+        return _runs(value)
+    if "runs" in value:
+        return {
+            "size": [whole(value["height_px"]), whole(value["width_px"])],
+            "counts": [whole(n) for n in value["runs"]],
+        }
+    return {"size": [whole(n) for n in value["size"]], "counts": [whole(n) for n in value["counts"]]}
+
+
+def _runs(rows: list[list[bool]]) -> dict[str, list[int]]:
+    widths = {len(row) for row in rows}
+    if len(widths) > 1:
+        raise ValueError("its rows are of different lengths")
+    counts, inside = [0], False
+    for pixel in (bool(pixel) for row in rows for pixel in row):
+        if pixel != inside:
+            counts.append(0)
+            inside = pixel
+        counts[-1] += 1
+    return {"size": [len(rows), widths.pop() if widths else 0], "counts": counts}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixmo.errors import BadSetting
+from pixmo.errors import BadRecord, BadSetting, BadSource
 from pixmo.evaluate.statistics.formulas import columns_of, mean
 from pixmo.evaluate.statistics.resample import Estimate, Floats, estimate, resampled_sums
 from pixmo.evaluate.tasks.registry import Task
@@ -114,12 +114,19 @@ def _model(
     task: Task, found: Sequence[Example], answers: Answers, place: Any, settings: Settings, samples: int
 ) -> Model:
     scored = [
-        None if text is None else task.metric(text, example.truth, legacy=settings.legacy)
+        None if text is None else _scored(task, text, example, settings.legacy)
         for example, text in zip(found, answers.texts, strict=True)
     ]
     nothing = (None,) * len(task.scores)
     values = np.array([one.scores if one else nothing for one in scored], np.float64).reshape(len(found), -1)
     return Model(answers, scored, _lines(task, found, values, place, settings.seed, samples))
+
+
+def _scored(task: Task, text: str, example: Example, legacy: bool) -> Scored:
+    try:
+        return task.metric(text, example.truth, legacy=legacy)
+    except BadRecord as error:  # of the ground truth: no prediction is refused
+        raise BadSource(f"ground truth of {example.id[:120]!r}: {error}") from error
 
 
 def _lines(task: Task, found: Sequence[Example], values: Floats, place: Any, seed: int, samples: int) -> list[Line]:
