@@ -13,6 +13,7 @@ from pixmo.cli.arguments import json_option
 from pixmo.cli.printing import told
 
 FOLDER = Path(__file__).parent.parent / "stages"
+SHARED = "pixmo.stages._"  # modules of what several stages have in common
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,25 @@ def facts(path: Path) -> StageFacts:
     """What one module's source says of its stage."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     name = "".join(part.capitalize() for part in path.stem.split("_"))
-    kind = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    return StageFacts(path.stem, (ast.get_docstring(tree) or "").partition("\n")[0], tuple(settings(kind)))
+    kind = class_in(tree, name)
+    shared = (s for base in bases(tree, kind, path.parent) for s in settings(base))
+    own = {s.name: s for s in (*shared, *settings(kind))}
+    return StageFacts(path.stem, (ast.get_docstring(tree) or "").partition("\n")[0], tuple(own.values()))
+
+
+def class_in(tree: ast.Module, name: str) -> ast.ClassDef:
+    """The class of that name."""
+    return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+
+
+def bases(tree: ast.Module, kind: ast.ClassDef, folder: Path) -> Iterator[ast.ClassDef]:
+    """The classes it inherits settings from: those of the folder's shared modules."""
+    inherited = {base.id for base in kind.bases if isinstance(base, ast.Name)}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(SHARED):
+            module = folder / f"{(node.module or '').rpartition('.')[2]}.py"
+            for name in sorted(inherited & {alias.name for alias in node.names}):
+                yield class_in(ast.parse(module.read_text(encoding="utf-8")), name)
 
 
 def settings(kind: ast.ClassDef) -> Iterator[Setting]:

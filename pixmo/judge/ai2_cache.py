@@ -9,7 +9,9 @@ from typing import Any
 
 from pixmo.errors import BadSource
 
-ASKED_WITH: Mapping[str, Any] = {"temperature": 0}  # all questions but the one about repetition, which had no parameters
+ASKED_WITH: Mapping[str, Any] = {
+    "temperature": 0
+}  # all questions but the one about repetition, which had no parameters
 
 
 def ai2_key(model: str, message: str | list[dict[str, str]], kwargs: Mapping[str, Any] | None = None) -> str:

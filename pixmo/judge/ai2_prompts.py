@@ -1,7 +1,7 @@
 """The prompts of protocol `ai2`: a TOML file with one table per question, ours where none is given.
 
-    [recall]
-    user = "… {statements} … {caption} …"
+[recall]
+user = "… {statements} … {caption} …"
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def read_ai2_prompts(text: str, where: str = "prompts") -> Ai2Prompts:
     ours = _users((files("pixmo.judge") / OURS).read_text(encoding="utf-8"), OURS, NEEDED)
     if not text.strip():
         return Ai2Prompts(ours)
-    return Ai2Prompts({"references": ours["references"]} | _users(text, where, [n for n in NEEDED if n not in MAY_BE_MISSING]))
+    return Ai2Prompts(
+        {"references": ours["references"]} | _users(text, where, [n for n in NEEDED if n not in MAY_BE_MISSING])
+    )
 
 
 def _users(text: str, where: str, required: Mapping[str, object] | list[str]) -> dict[str, str]:
@@ -91,7 +93,7 @@ def _users(text: str, where: str, required: Mapping[str, object] | list[str]) ->
 def _user(name: str, table: object, where: str) -> str:
     user = table.get("user") if isinstance(table, dict) else None
     if not isinstance(user, str) or not isinstance(table, dict) or set(table) != {"user"}:
-        raise BadSetting(f"{where}: [{name}] holds one text, user = \"{_example(name)}\"")
+        raise BadSetting(f'{where}: [{name}] holds one text, user = "{_example(name)}"')
     for needed in NEEDED[name]:
         if "{" + needed + "}" not in user:
             raise BadSetting(f"{where}: [{name}] has no {{{needed}}}: the judge would not be told it")

@@ -17,7 +17,9 @@ from pixmo.errors import UnknownName
 from pixmo.ids import digest
 
 OPEN, CLOSE = "<data>\n", "\n</data>"
-_ESCAPED = re.compile("[<\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]")
+_ESCAPED = re.compile(
+    "[<\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
+)
 
 
 class Prompt(NamedTuple):

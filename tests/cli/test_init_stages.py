@@ -65,6 +65,19 @@ def test_what_is_told_of_a_stage_is_what_it_is():
                 assert ast.literal_eval(setting.default) == field.default
 
 
+def test_settings_that_stages_share_are_told_of_each(tmp_path):
+    """They are read from the module whose name begins with an underscore, which is no stage itself; a stage's own come after them."""
+    (tmp_path / "_asking.py").write_text('class Asking:\n    name: str = meaning("", "who is asked")\n    n: int = 1\n')
+    (tmp_path / "ask_anna.py").write_text(
+        '"""Ask Anna."""\nfrom pixmo.stages._asking import Asking\n'
+        "class AskAnna(Asking):\n    n: int = effort(2)\n    twice: bool = False\n"
+    )
+    (stage,) = stages(tmp_path)
+    assert [(s.name, s.default, s.kind) for s in stage.settings] == [
+        ("name", "''", "meaning"), ("n", "2", "effort"), ("twice", "False", "meaning"),
+    ]  # fmt: skip
+
+
 def test_stages_as_json(capsys):
     """Machines get the same facts."""
     assert run(["stages", "--json"]) == 0

@@ -25,9 +25,12 @@ from PIL import Image
 
 from pixmo.ask import Answer, ChatOutcome, Outcome, SpeechOutcome
 from pixmo.ids import digest, digest_of
+from pixmo.records.judgement import Verdict
 from pixmo.run.recipe import Step, load_stage, stage_names
 from pixmo.stage import Picture
 from pixmo.storage.export.meanings import COLUMNS
+from pixmo.text.caption_prompt import SCHEMA_NAME
+from tests.server.judge import Judge
 from tests.text.writer import answer
 
 GOLDEN: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent.parent / "golden" / "stages.json").read_text())
@@ -54,6 +57,8 @@ def value(name: str, kind: pa.DataType, row: int) -> Any:  # Any: a column value
     """A plausible value of a column, now and then null; a list has one per recording of the row, none to two of them."""
     if pa.types.is_list(kind):
         return [inner(name, kind.value_type, row * 3 + n) for n in range(row % 3)]
+    if name in ("given_text", "reference_text", "statements_text") and row % 2:
+        return None
     if row % 6 == 5 and name != "row_id":
         return None
     if name.endswith("sha256"):
@@ -92,6 +97,8 @@ def inner(name: str, kind: pa.DataType, at: int) -> Any:  # Any: a column value
         return {f.name: times[f.name] if f.name in times else inner(f.name, f.type, at) for f in kind}
     if name == "transcripts":
         return f"um there is a red barn on the left and {at} cows"
+    if name.endswith("_verdicts"):
+        return str(list(Verdict)[at % 4])
     if name == "recording_fault":
         return "missing" if at % 5 == 0 else None
     if name == "transcript_recording":
@@ -109,7 +116,8 @@ class Scripted:
 
     async def ask(self, engine: str, questions: Sequence[Any]) -> list[Answer[Any]]:
         of = {"http": self.answer, "listen": self.sound, "hear": self.words, "chat": self.text}[engine]
-        return [of(int(digest(str(q).encode())[:2], 16), q) for q in questions]
+        told = [str(q.messages if engine == "chat" else q) for q in questions]
+        return [of(int(digest(t.encode())[:2], 16), q) for t, q in zip(told, questions, strict=True)]
 
     @staticmethod
     def sound(chance: int, question: str) -> Answer[Any]:
@@ -139,7 +147,8 @@ class Scripted:
     def text(chance: int, question: Any) -> Answer[Any]:
         if chance % 3 == 0:
             return Answer(ChatOutcome.REFUSED, None, "I cannot", {"model": "m"})
-        said = answer([{"role": m.role, "content": m.content} for m in question.messages])
+        messages = [{"role": m.role, "content": m.content} for m in question.messages]
+        said = answer(messages) if question.schema_name == SCHEMA_NAME else Judge(noise=0.2)({"messages": messages})
         facts = {"text": said, "model": "m-1", "tokens_in": chance, "tokens_out": 10, "cost_usd": 0.01}
         return Answer(ChatOutcome.OK, said, "", facts)
 

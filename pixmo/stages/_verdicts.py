@@ -1,0 +1,175 @@
+"""How verdicts are asked for and told in columns.
+
+Each verdict is tied to its statement's id. One that is missing, doubled or malformed is asked for once more, together with the
+others of its kind and without those that are settled; what is missing then stays `unscored`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from pixmo.ask import Answer, ChatOutcome
+from pixmo.engines.chat.question import ChatQuestion
+from pixmo.errors import BadSetting
+from pixmo.judge.asks import id_of, numbered
+from pixmo.judge.reading import read_verdicts
+from pixmo.records.judgement import Verdict
+from pixmo.stage import World
+from pixmo.stages._judging import MOST_CHARS, NO_STATEMENTS, TEXTS, USED, JudgeStage, outcome_of, said_by, usage_of
+
+MOST_AT_ONCE = 60  # statements in one question
+DETAIL_FAULTS = 5
+Lines = Callable[[str], list[Verdict]]
+
+
+class Task(NamedTuple):
+    """A row: statements, and what they are held against. Where `instead` says why nothing is asked, `verdict` is that of each."""
+
+    statements: Sequence[str]
+    against: dict[str, Any]  # Any: plain JSON; of protocol ai2 the values of the prompt's placeholders
+    instead: str = ""
+    verdict: Verdict = Verdict.UNSCORED
+
+
+class _Part(NamedTuple):
+    """One question of a row: in which repeat, about which statements (none in protocol ai2), for the how-manieth time."""
+
+    row: int
+    repeat: int
+    numbers: Sequence[int]
+    question: ChatQuestion
+
+
+@dataclass
+class _Repeat:
+    """What came of a row's questions in one repeat."""
+
+    answers: list[Answer[Any]] = field(default_factory=list)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    lines: list[Verdict] | None = None  # of protocol ai2
+
+
+def schema_of(prefix: str) -> pa.Schema:
+    """The columns: lists with a value per repeat, and what all repeats took."""
+    return pa.schema(
+        [
+            (f"{prefix}_verdicts", pa.list_(TEXTS)), (f"{prefix}_outcome", TEXTS), (f"{prefix}_text", TEXTS),
+            (f"{prefix}_detail", TEXTS), (f"{prefix}_by", pa.string()),
+            *((f"{prefix}_{name}", kind) for name, kind in USED),
+        ]
+    )  # fmt: skip
+
+
+def check_repeats(repeats: int) -> None:
+    """Raises BadSetting for a number of repeats that is none."""
+    if not 1 <= repeats <= 100:
+        raise BadSetting(f"repeats must be from 1 to 100, not {repeats!r}")
+
+
+def first_questions(stage: JudgeStage, tasks: Sequence[Task], repeats: int) -> list[ChatQuestion]:
+    """What is asked at first, in order."""
+    return [part.question for part in _first(stage, tasks, repeats)]
+
+
+async def judged(
+    stage: JudgeStage, tasks: Sequence[Task], repeats: int, prefix: str, lines: Lines, world: World
+) -> pa.RecordBatch:
+    """The columns of all rows. `lines` reads an answer of protocol ai2."""
+    rows = [[_Repeat() for _ in range(repeats)] for _ in tasks]
+    parts = list(_first(stage, tasks, repeats))
+    await _ask(stage, parts, rows, lines, world)
+    if not stage.is_ai2:
+        again = [more for part in parts if (more := _again(stage, tasks[part.row], part, rows[part.row][part.repeat]))]
+        await _ask(stage, again, rows, lines, world)
+    told = [_told(stage, task, row, prefix) for task, row in zip(tasks, rows, strict=True)]
+    return pa.RecordBatch.from_pylist(told, schema_of(prefix))
+
+
+def _first(stage: JudgeStage, tasks: Sequence[Task], repeats: int) -> Iterator[_Part]:
+    for number, task in enumerate(tasks):
+        for repeat in range(0 if task.instead else repeats):
+            if stage.is_ai2:
+                yield _Part(number, repeat, (), stage.free_question(draw=2 * repeat, **task.against))
+                continue
+            for numbers in _cut(task.statements):
+                yield _Part(number, repeat, numbers, _question(stage, task, numbers, 2 * repeat))
+
+
+def _question(stage: JudgeStage, task: Task, numbers: Sequence[int], draw: int) -> ChatQuestion:
+    return stage.question(task.against | {"statements": numbered(task.statements, numbers)}, draw)
+
+
+def _cut(statements: Sequence[str]) -> Iterator[list[int]]:
+    """Numbers of statements, so many together as go into one question; one that is longer than that goes into none."""
+    part: list[int] = []
+    left = MOST_CHARS
+    for number, statement in enumerate(statements):
+        if len(statement) > MOST_CHARS:
+            continue
+        if len(part) == MOST_AT_ONCE or len(statement) > left:
+            yield part
+            part, left = [], MOST_CHARS
+        part.append(number)
+        left -= len(statement)
+    if part:
+        yield part
+
+
+async def _ask(
+    stage: JudgeStage, parts: Sequence[_Part], rows: Sequence[Sequence[_Repeat]], lines: Lines, world: World
+) -> None:
+    """Enters what comes of the questions."""
+    answers = await world.ask("chat", [part.question for part in parts]) if parts else []
+    for part, answer in zip(parts, answers, strict=True):
+        of = rows[part.row][part.repeat]
+        of.answers.append(answer)
+        if answer.outcome is not ChatOutcome.OK:
+            continue
+        if stage.is_ai2:
+            of.lines = lines(said_by(answer))
+            continue
+        read = read_verdicts(said_by(answer), [id_of(n) for n in part.numbers], stage.ask.labels)
+        of.verdicts |= read.verdicts
+        of.faults = {k: v for k, v in of.faults.items() if k not in read.verdicts} | read.faults
+
+
+def _again(stage: JudgeStage, task: Task, part: _Part, of: _Repeat) -> _Part | None:
+    """The statements of an answer whose verdicts cannot be used, once more; an answer of another shape was repaired already."""
+    left = [n for n in part.numbers if id_of(n) in of.faults and id_of(n) not in of.verdicts]
+    if not left:
+        return None
+    return part._replace(numbers=left, question=_question(stage, task, left, 2 * part.repeat + 1))
+
+
+def _told(stage: JudgeStage, task: Task, row: Sequence[_Repeat], prefix: str) -> dict[str, Any]:  # Any: column values
+    each = [_repeat_told(stage, task, of) for of in row]
+    verdicts, outcomes, texts, details = (list(values) for values in zip(*each, strict=True))
+    return {
+        f"{prefix}_verdicts": verdicts, f"{prefix}_outcome": outcomes, f"{prefix}_text": texts, f"{prefix}_detail": details,
+    } | usage_of([a for of in row for a in of.answers], prefix)  # fmt: skip
+
+
+def _repeat_told(stage: JudgeStage, task: Task, of: _Repeat) -> tuple[list[str], str, str | None, str | None]:
+    """Verdicts, outcome, text and detail of one repeat."""
+    unscored = [str(task.verdict)] * len(task.statements)
+    if not of.answers:
+        return unscored, task.instead or NO_STATEMENTS, None, None
+    outcome, detail = outcome_of(of.answers)
+    if stage.is_ai2:
+        text = said_by(of.answers[0]) if of.lines is not None else None
+        return (unscored if of.lines is None else [str(v) for v in of.lines]), outcome, text, detail
+    verdicts = [str(of.verdicts.get(id_of(n), task.verdict)) for n in range(len(task.statements))]
+    if outcome == ChatOutcome.OK and not of.verdicts:
+        outcome = str(ChatOutcome.UNPARSABLE)
+    return verdicts, outcome, None, detail or _faults_told(of.faults)
+
+
+def _faults_told(faults: dict[str, str]) -> str | None:
+    told = [f"{at[:20]} {why}" for at, why in list(faults.items())[:DETAIL_FAULTS]]
+    more = len(faults) - len(told)
+    return ", ".join(told) + (f" and {more} more" if more else "") if told else None
