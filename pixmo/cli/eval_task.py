@@ -12,7 +12,8 @@ from pixmo.cli.printing import printable, told
 from pixmo.errors import BadSetting
 from pixmo.evaluate.tasks.registry import TASKS, Task, task_named
 from pixmo.evaluate.tasks.report import as_json as report_json
-from pixmo.evaluate.tasks.report import table_lines, write_report
+from pixmo.evaluate.tasks.report import write_report
+from pixmo.evaluate.tasks.report_text import table_lines
 from pixmo.evaluate.tasks.run import SAMPLES, Settings, evaluate
 from pixmo.evaluate.tasks.truth import Truth, read_truth
 

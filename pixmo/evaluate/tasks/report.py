@@ -1,9 +1,8 @@
-"""What is told of an evaluation: results.json, scores.parquet, lines for a terminal."""
+"""What is written of an evaluation: results.json, scores.parquet, report.html."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pixmo.evaluate.tasks.report_page import report_page
-from pixmo.evaluate.tasks.run import AVERAGE, OF_ALL, Line, Model, Results
+from pixmo.evaluate.tasks.run import AVERAGE, OF_ALL, Difference, Line, Model, Results
 from pixmo.evaluate.tasks.truth import SHOWN
 from pixmo.storage.publish import publish_bytes, publishing
 
-GROUPS_TOLD = 24  # of one field, in a terminal; results.json has all
 WIDEST_ID = 120
 
 
@@ -47,7 +45,14 @@ def as_json(results: Results) -> dict[str, Any]:  # Any: plain JSON
         "intervals": {"level": 0.95, "method": "BCa over pictures", "samples": results.samples, "seed": settings.seed},
         "allow_missing": settings.allow_missing,
         "models": {model.answers.model: _model(model) for model in results.models},
+        "differences": {d.model: _difference(d) for d in results.differences},
     }
+
+
+def _difference(found: Difference) -> dict[str, Any]:
+    value, low, high = (_rounded(x) for x in found.paired.difference)
+    numbers = {"value": value, "low": low, "high": high, "p": _rounded(found.paired.p)}
+    return {"less": found.first} | numbers | {"n": found.n, "pictures": found.paired.pictures}
 
 
 def _model(model: Model) -> dict[str, Any]:
@@ -75,8 +80,13 @@ def averaged(line: Line) -> str:
 
 
 def _line(line: Line) -> dict[str, Any]:
-    value, low, high = (None if x is None else round(x, 6) + 0.0 for x in line.estimate)
+    value, low, high = (_rounded(x) for x in line.estimate)
     return {"value": value, "low": low, "high": high, "n": line.n}
+
+
+def _rounded(number: float | None) -> float | None:
+    """Six places, which no machine's last bits reach; no -0.0."""
+    return None if number is None else round(number, 6) + 0.0
 
 
 def _write_scores(path: Path, results: Results) -> None:
@@ -116,70 +126,3 @@ def told_truth(truth: dict[str, Any]) -> str:
         k: (f"{len(v)} masks" if k == "masks" and v is not None else v) for k, v in truth.items() if k != "question"
     }
     return json.dumps({k: v for k, v in kept.items() if v is not None}, ensure_ascii=False)
-
-
-def table_lines(results: Results) -> Iterator[str]:
-    """The scores for a terminal: models below each other, then each breakdown; what is missing is said first."""
-    settings = results.settings
-    scoring = ", scored as the official evaluator does, defects included" if settings.legacy else ""
-    yield f"{results.task.name} ({results.task.title}): {len(results.examples):,} examples of {results.truth}{scoring}"
-    yield from missing_lines(results)
-    names = [OF_ALL]
-    rows = [["", *_heads(results, names)]]
-    rows += [[model.answers.model, *_cells(model, results.task.scores, OF_ALL)] for model in results.models]
-    yield from aligned(rows)
-    for field in [f.name for f in results.task.groups]:
-        yield from _breakdown(results, field)
-
-
-def missing_lines(results: Results) -> Iterator[str]:
-    """A line for each model that lacks answers, or has empty ones."""
-    for model in results.models:
-        answers, n = model.answers, len(results.examples)
-        if answers.missing:
-            yield f"{answers.model}: {len(answers.missing):,} of {n:,} examples have no prediction and are left out"
-        if answers.empty:
-            yield f"{answers.model}: {answers.empty:,} predictions are empty; they are scored as such"
-
-
-def _heads(results: Results, names: Sequence[object]) -> list[str]:
-    return [score.replace("_", " ") for score in results.task.scores]
-
-
-def _breakdown(results: Results, field: str) -> Iterator[str]:
-    """One field: a line per value, a column per model, of the score that is quoted."""
-    score = results.task.scores[0]
-    groups = list(dict.fromkeys(line.group for m in results.models for line in m.lines if line.group[0] == field))
-    if not groups:
-        return
-    yield f"{score.replace('_', ' ')} by {field.replace('_', ' ')}"
-    rows = [["", *[model.answers.model for model in results.models]]]
-    for group in groups[:GROUPS_TOLD]:
-        name = "mean over them" if group[1] == AVERAGE else group[1]
-        rows.append([name, *[told(model.line(score, group)) for model in results.models]])
-    yield from aligned(rows)
-    if len(groups) > GROUPS_TOLD:
-        yield f"  … {len(groups) - GROUPS_TOLD:,} more in results.json"
-
-
-def _cells(model: Model, scores: Sequence[str], group: tuple[str, str]) -> list[str]:
-    return [told(model.line(score, group)) for score in scores]
-
-
-def told(line: Line) -> str:
-    """71.2 [68.0, 74.4]: percent with its interval; a dash where nothing counts."""
-    value, low, high = line.estimate
-    if value is None:
-        return "–"
-    interval = f" [{100 * low:.1f}, {100 * high:.1f}]" if low is not None and high is not None else ""
-    return f"{100 * value:.1f}{interval}"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns below each other, names to the left, figures to the right; no character that a terminal obeys."""
-    clean = [["".join(c if c.isprintable() else "\ufffd" for c in cell)[:60] for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in clean) for i in range(len(clean[0]))]
-    return [
-        "  " + "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
-        for row in clean
-    ]

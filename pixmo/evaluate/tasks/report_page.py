@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pixmo.evaluate.tasks.report_text import difference_lines
 from pixmo.evaluate.tasks.run import AVERAGE, OF_ALL, Line, Model, Results
 from pixmo.evaluate.tasks.truth import Example
 from pixmo.evaluate.tasks.truth_files import Row
@@ -69,7 +70,8 @@ def _scores(results: Results) -> Html:
         rows += [(score, (f, AVERAGE), f"{score}, mean over {f}") for f in results.task.averaged if _has(results, f)]
     lines = [(name, [model.line(score, group) for model in results.models]) for score, group, name in rows]
     note = f"95 % intervals from {count(results.samples)} draws of pictures, seed {results.settings.seed}"
-    return tag("section", tag("h2", "Scores"), _table(results, note, "Score", lines))
+    differences = [tag("p", foreign(line.strip(), 300)) for line in difference_lines(results)]
+    return tag("section", tag("h2", "Scores"), _table(results, note, "Score", lines), differences)
 
 
 def _has(results: Results, field: str) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from pixmo.errors import BadRecord, BadSetting, BadSource
 from pixmo.evaluate.statistics.formulas import columns_of, mean
+from pixmo.evaluate.statistics.paired import Paired, paired
 from pixmo.evaluate.statistics.resample import Estimate, Floats, estimate, resampled_sums
 from pixmo.evaluate.tasks.registry import Task
 from pixmo.evaluate.tasks.registry_metrics import Scored
@@ -63,6 +64,15 @@ class Model(NamedTuple):
         return next(line for line in self.lines if (line.score, line.group) == (score, group))
 
 
+class Difference(NamedTuple):
+    """A model less the first one in the score that is quoted, over the examples that both answered."""
+
+    model: str
+    first: str
+    n: int  # examples
+    paired: Paired
+
+
 @dataclass(frozen=True)
 class Results:
     """All there is to tell of an evaluation; the same input gives the same results."""
@@ -77,6 +87,7 @@ class Results:
     pictures: int
     samples: int
     models: Sequence[Model]
+    differences: Sequence[Difference]  # of each model but the first
 
 
 def evaluate(task: Task, predictions: Sequence[str], truth: Truth, settings: Settings = Settings()) -> Results:
@@ -91,9 +102,11 @@ def evaluate(task: Task, predictions: Sequence[str], truth: Truth, settings: Set
     samples = min(settings.samples, max(FEWEST, MOST_DRAWS // len(pictures)))
     place = np.array([pictures[e.picture] for e in found])
     models = [_model(task, found, one, place, settings, samples) for one in answers]
+    differences = [_difference(models[0], other, place, settings.seed, samples) for other in models[1:]]
     return Results(
-        task, settings, truth.name, truth.origin, truth_digest(found), keys[0], found, len(pictures), samples, models
-    )
+        task, settings, truth.name, truth.origin, truth_digest(found), keys[0], found, len(pictures), samples, models,
+        differences,
+    )  # fmt: skip
 
 
 def _examples(
@@ -120,6 +133,15 @@ def _model(
     nothing = (None,) * len(task.scores)
     values = np.array([one.scores if one else nothing for one in scored], np.float64).reshape(len(found), -1)
     return Model(answers, scored, _lines(task, found, values, place, settings.seed, samples))
+
+
+def _difference(first: Model, other: Model, place: Any, seed: int, samples: int) -> Difference:
+    values = np.array([[s.scores[0] if s else None for s in model.scored] for model in (first, other)], np.float64).T
+    both = np.isfinite(values).all(axis=1)
+    columns = _sums(values[both], place[both], int(place.max()) + 1)
+    drawn = resampled_sums(columns, samples, seed)
+    found = paired(columns, drawn, mean, samples, seed)
+    return Difference(other.answers.model, first.answers.model, int(both.sum()), found)
 
 
 def _scored(task: Task, text: str, example: Example, legacy: bool) -> Scored:
