@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pixmo.errors import UnknownName
 from pixmo.evaluate.tasks.registry_metrics import (
     CLOCK_SCORES,
     Metric,
+    Mmmu,
     chart,
     choice,
     clock,
@@ -20,7 +22,7 @@ from pixmo.evaluate.tasks.registry_metrics import (
     same,
     vqa,
 )
-from pixmo.evaluate.tasks.registry_read import flag, masks, option, options, points, text, texts, unit, whole
+from pixmo.evaluate.tasks.registry_read import flag, masks, option, options, points, subject, text, texts, unit, whole
 from pixmo.evaluate.tasks.truth import ID, LABEL, PICTURE, QUESTION, Field, Names
 
 BY_ID = ((ID,), (PICTURE, QUESTION), (PICTURE,))
@@ -34,12 +36,18 @@ class Task:
     name: str
     title: str
     scores: tuple[str, ...]  # names of what the metric gives, the one that is quoted first
-    metric: Metric
+    metric: Callable[
+        [], Metric
+    ]  # begins a run: most metrics remember nothing from answer to answer, MMMU's official one does
     fields: tuple[Field, ...]
     groups: tuple[Field, ...] = ()  # scores are given for each value of these as well
     averaged: tuple[str, ...] = ()  # those of `groups` whose plain mean over values is a score of its own
     keys: tuple[tuple[Names, ...], ...] = BY_ID  # what may tell examples apart, in this order
     truth: tuple[str, str] | None = None  # set and split that are read when no file is given
+
+
+def _always(metric: Metric) -> Callable[[], Metric]:
+    return lambda: metric
 
 
 def _by(name: str, *columns: str) -> Field:
@@ -80,40 +88,47 @@ BOXES = (
 )
 
 _TASKS = (
-    Task("vqa2", "VQA v2", VQA_SCORES, vqa, VQA, (_by("answer_type"),)),
-    Task("okvqa", "OK-VQA", VQA_SCORES, vqa, VQA, (_by("question_type"),)),
-    Task("textvqa", "TextVQA", VQA_SCORES, vqa, VQA),
-    Task("docvqa", "DocVQA", ANLS_SCORES, read_off, VQA, (_by("question_types"),)),
-    Task("infovqa", "InfographicVQA", ANLS_SCORES, read_off, VQA, (_by("answer_type"),)),
-    Task("stvqa", "ST-VQA", ANLS_SCORES, read_off, VQA),
+    Task("vqa2", "VQA v2", VQA_SCORES, _always(vqa), VQA, (_by("answer_type"),)),
+    Task("okvqa", "OK-VQA", VQA_SCORES, _always(vqa), VQA, (_by("question_type"),)),
+    Task("textvqa", "TextVQA", VQA_SCORES, _always(vqa), VQA),
+    Task("docvqa", "DocVQA", ANLS_SCORES, _always(read_off), VQA, (_by("question_types"),)),
+    Task("infovqa", "InfographicVQA", ANLS_SCORES, _always(read_off), VQA, (_by("answer_type"),)),
+    Task("stvqa", "ST-VQA", ANLS_SCORES, _always(read_off), VQA),
     Task(
         "chartqa",
         "ChartQA",
         ("relaxed_accuracy", "exact_match"),
-        chart,
+        _always(chart),
         VQA,
         (_by("source", "human_or_machine", "type"),),
     ),
-    Task("ai2d", "AI2D", ("transparent", "opaque"), diagram, (*CHOICE, *BOXES)),
-    Task("scienceqa", "ScienceQA", ("accuracy",), choice, CHOICE, (_by("subject"),)),
-    Task("aokvqa", "A-OKVQA, multiple choice", ("accuracy",), choice, CHOICE),
-    Task("aokvqa-direct", "A-OKVQA, direct answers", ("direct_answer",), direct_answer, VQA),
+    Task("ai2d", "AI2D", ("transparent", "opaque"), _always(diagram), (*CHOICE, *BOXES)),
+    Task("scienceqa", "ScienceQA", ("accuracy",), _always(choice), CHOICE, (_by("subject"),)),
+    Task("aokvqa", "A-OKVQA, multiple choice", ("accuracy",), _always(choice), CHOICE),
+    Task("aokvqa-direct", "A-OKVQA, direct answers", ("direct_answer",), _always(direct_answer), VQA),
     Task(
         "realworldqa",
         "RealWorldQA",
         ("accuracy",),
-        real_world,
+        _always(real_world),
         (Field("answer", ("answer",), "the answer", text), QUESTION_SHOWN),
     ),
-    Task("tallyqa", "TallyQA", ("exact_match",), same, VQA, (_by("issimple", "issimple", "is_simple"),)),
+    Task("tallyqa", "TallyQA", ("exact_match",), _always(same), VQA, (_by("issimple", "issimple", "is_simple"),)),
     Task(
-        "countbenchqa", "CountBenchQA", COUNT_SCORES, counting, (COUNT, QUESTION_SHOWN), (COUNT,), ("count",), BY_LABEL
+        "countbenchqa",
+        "CountBenchQA",
+        COUNT_SCORES,
+        _always(counting),
+        (COUNT, QUESTION_SHOWN),
+        (COUNT,),
+        ("count",),
+        BY_LABEL,
     ),
     Task(
         "pixmo-count",
         "PixMo-Count",
         COUNT_SCORES,
-        counting,
+        _always(counting),
         (COUNT, LABEL_SHOWN),
         (COUNT,),
         ("count",),
@@ -124,14 +139,33 @@ _TASKS = (
         "points-eval",
         "PixMo-Points-eval",
         ("f1", "precision", "recall", "f1_any_format"),
-        pointing,
+        _always(pointing),
         POINTING,
         (),
         (),
         BY_LABEL,
         ("points-eval", "test"),
     ),
-    Task("clocks", "Clocks", CLOCK_SCORES, clock, CLOCK, truth=("clocks", "validation")),
+    Task("clocks", "Clocks", CLOCK_SCORES, _always(clock), CLOCK, truth=("clocks", "validation")),
+    Task(
+        "mmmu",
+        "MMMU",
+        ("accuracy", "parsed"),
+        Mmmu,
+        (
+            Field("options", ("options",), "the options, of multiple choice", options, optional=True),
+            Field("answers", ("answer", "answers"), "the letter, or the answers of an open question", texts),
+            Field("question_type", ("question_type",), "multiple-choice or open", text, optional=True),
+            QUESTION_SHOWN,
+        ),
+        (
+            Field(
+                "subject", ("subject", "id"), "the subject, also out of ids as MMMU has them", subject, optional=True
+            ),
+            _by("topic_difficulty"),
+        ),
+        ("subject",),
+    ),
 )
 
 TASKS = {task.name: task for task in _TASKS}

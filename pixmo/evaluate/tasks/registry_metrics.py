@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import NamedTuple, Protocol
 
 from pixmo.errors import BadRecord
@@ -11,6 +12,7 @@ from pixmo.evaluate.tasks.chart import exact_match, relaxed_accuracy
 from pixmo.evaluate.tasks.choice import LETTERS, real_world_qa_score, select_option
 from pixmo.evaluate.tasks.clock import ClockScore, clock_score
 from pixmo.evaluate.tasks.counting import count_score
+from pixmo.evaluate.tasks.mmmu import SEED, mmmu_choice_score, mmmu_open_score
 from pixmo.evaluate.tasks.pointing import pointing_score
 from pixmo.evaluate.tasks.truth_files import Row
 from pixmo.evaluate.tasks.vqa import direct_answer_score, vqa_score
@@ -110,6 +112,23 @@ def clock(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
         prediction, truth["hour"], truth["minute"], second, real_image=bool(truth["real_image"]), legacy=legacy
     )
     return Scored(tuple(found))
+
+
+class Mmmu:
+    """MMMU over one run: where the official parser finds no letter it draws one, so that it needs a memory from question to question."""
+
+    def __init__(self) -> None:
+        self._chance = Random(SEED)
+
+    def __call__(self, prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+        """Multiple choice where there are options, an open answer else."""
+        options, answers = truth["options"] or [], truth["answers"]
+        if not options or truth["question_type"] == "open":
+            found = mmmu_open_score(prediction, answers, legacy=legacy)
+            return Scored((found.correct, None), found.parsed)
+        found = mmmu_choice_score(prediction, options, answers[0], legacy=legacy, rng=self._chance)
+        unread = found.rule in ("unparsed", "chance")
+        return Scored((found.correct, float(not unread)), found.parsed and f"{found.parsed} ({found.rule})")
 
 
 def right_option(truth: Row) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from typing import Any  # a value of a file: whatever JSON, CSV or Parquet say
 
 from pixmo.records.places import Unit
@@ -46,6 +47,14 @@ def flag(value: Any) -> bool:
 def option(value: Any) -> str | int:
     """The right one of some options: its number from 0, its letter, or itself."""
     return value if isinstance(value, int) and not isinstance(value, bool) else text(value).strip()
+
+
+def subject(value: Any) -> str | None:
+    """Accounting, out of itself or of validation_Accounting_1; None for an id of another form."""
+    found = re.fullmatch(r"(?:dev|validation|test)_(.+)_\d+", text(value))
+    if found:
+        return found[1]
+    return None if any(c.isdigit() for c in text(value)) else text(value)
 
 
 def points(value: Any) -> list[tuple[float, float]]:

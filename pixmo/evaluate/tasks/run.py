@@ -13,7 +13,7 @@ from pixmo.evaluate.statistics.formulas import columns_of, mean
 from pixmo.evaluate.statistics.paired import Paired, paired
 from pixmo.evaluate.statistics.resample import Estimate, Floats, estimate, resampled_sums
 from pixmo.evaluate.tasks.registry import Task
-from pixmo.evaluate.tasks.registry_metrics import Scored
+from pixmo.evaluate.tasks.registry_metrics import Metric, Scored
 from pixmo.evaluate.tasks.run_predictions import Answers, Given, read_given, tied
 from pixmo.evaluate.tasks.truth import Example, Truth, common_key, examples, truth_digest
 from pixmo.ids import Digest
@@ -126,8 +126,9 @@ def _examples(
 def _model(
     task: Task, found: Sequence[Example], answers: Answers, place: Any, settings: Settings, samples: int
 ) -> Model:
+    metric = task.metric()
     scored = [
-        None if text is None else _scored(task, text, example, settings.legacy)
+        None if text is None else _scored(metric, text, example, settings.legacy)
         for example, text in zip(found, answers.texts, strict=True)
     ]
     nothing = (None,) * len(task.scores)
@@ -144,9 +145,9 @@ def _difference(first: Model, other: Model, place: Any, seed: int, samples: int)
     return Difference(other.answers.model, first.answers.model, int(both.sum()), found)
 
 
-def _scored(task: Task, text: str, example: Example, legacy: bool) -> Scored:
+def _scored(metric: Metric, text: str, example: Example, legacy: bool) -> Scored:
     try:
-        return task.metric(text, example.truth, legacy=legacy)
+        return metric(text, example.truth, legacy=legacy)
     except BadRecord as error:  # of the ground truth: no prediction is refused
         raise BadSource(f"ground truth of {example.id[:120]!r}: {error}") from error
 

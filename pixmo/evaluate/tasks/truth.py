@@ -186,8 +186,9 @@ def _groups(row: Row, groups: Sequence[Field], columns: Mapping[str, str | None]
         column = columns[field.name]
         value = row.get(column) if column is not None else None
         for one in value if isinstance(value, list) else [value]:
-            if one is not None:
-                yield field.name, str(field.read(one))
+            told = None if one is None else field.read(one)
+            if told is not None:
+                yield field.name, str(told)
 
 
 def truth_digest(found: Sequence[Example]) -> Digest:

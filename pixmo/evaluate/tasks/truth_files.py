@@ -3,6 +3,7 @@
 JSONL, JSON arrays, Parquet, Arrow, CSV   a row each
 {"annotations": [{…}, …], …}              the objects of its largest list: VQA, OK-VQA, TextVQA, DocVQA, InfographicVQA, ST-VQA
 {"17": {…}, "18": {…}}                    an object a key, which becomes `id`: ScienceQA, MathVista
+{"17": "B", "18": "A"}                    an answer a key: what MMMU's evaluator takes
 """
 
 from __future__ import annotations
@@ -83,6 +84,8 @@ def _published_rows(path: Path) -> Iterator[Row]:
         yield from lists[named[0] if named else max(lists, key=lambda name: len(lists[name]))]
     elif members and all(isinstance(v, dict) for v in members.values()):
         yield from ({"id": key} | row for key, row in members.items())
+    elif members and all(isinstance(v, (str, int, float)) for v in members.values()):
+        yield from ({"id": key, "prediction": value} for key, value in members.items())
     else:
         raise BadSource(
             f"{path}: is a JSON object without a list of objects; {', '.join(LIST_NAMES[:3])} are looked for"
