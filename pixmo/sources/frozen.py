@@ -6,6 +6,7 @@ JSON lines: a header, then one line per picture.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from pixmo.sources.references import Reference
 
 VERSION = 1
 _MARK = "pixmo_references"
-_MARK_BYTES = f'"{_MARK}"'.encode()
+_BEGINS = re.compile(rb'\s*\{\s*"pixmo_references"\s*:')
 
 
 class FrozenRow(NamedTuple):
@@ -40,8 +41,7 @@ def frozen_bytes(rows: Iterable[FrozenRow], judge: str, prompt: str) -> bytes:
 def is_frozen(path: Path) -> bool:
     """Whether a file begins as a frozen one does."""
     with path.open("rb") as file:
-        first = file.readline(2**16)
-    return first.lstrip().startswith(b"{") and _MARK_BYTES in first
+        return _BEGINS.match(file.read(64)) is not None
 
 
 class FrozenReferences:

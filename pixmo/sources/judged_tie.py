@@ -25,7 +25,9 @@ def tie(refs: References, models: Sequence[Predictions], key: str | None) -> str
     """The column that ties all models: `key`, or the first of KEYS with values that meet. Raises BadSource when none does."""
     columns = [c for c in ([key] if key else KEYS) if refs.ties_by(c)]
     if key and not columns:
-        raise BadSource(f"{refs.name}: has no column {key!r} to tie by (--key); it has {listed(refs.columns())}")
+        raise BadSource(
+            f"{refs.name}: has no column {key!r} to tie by (--picture-key); it has {listed(refs.columns())}"
+        )
     left: Predictions = models[0]
     for column in columns:
         wanted = {t.strip() for t in refs.ties(column) if t}
@@ -83,11 +85,11 @@ def _meets(model: Predictions, column: str, wanted: set[str]) -> bool:
 def _apart(refs: References, model: Predictions, columns: Sequence[str], key: str | None) -> str:
     shared = [c for c in columns if model.by_stem or model.ties(c)]
     if not shared and key:
-        return f"{model.path}: has no column {key!r} to tie by (--key); it has {listed(model.columns)}"
+        return f"{model.path}: has no column {key!r} to tie by (--picture-key); it has {listed(model.columns)}"
     if not shared:
         return (
             f"{model.path}: no column ties its captions to {refs.name} ({', '.join(KEYS)}); it has {listed(model.columns)}; "
-            f"the references have {listed(refs.columns())}; name one that both have with --key"
+            f"the references have {listed(refs.columns())}; name one that both have with --picture-key"
         )
     here, there = (next((v for v in vs if v), None) for vs in (model.ties(shared[0]), refs.ties(shared[0])))
     return (

@@ -106,6 +106,8 @@ def read_predictions(asked: Named, column: str | None = None, key: str | None = 
 
 def _of_table(asked: Named, table: Table, column: str | None, key: str | None) -> Predictions:
     names: list[str] = table.schema.names
+    if not names:
+        raise BadSource(_no_rows(table))
     text = _text_column(table, column)
     ties = [n for n in ([key] if key else KEYS) if n in names and n != text and table.is_text(n)]
     keys: dict[str, list[str | None]] = {n: [] for n in ties}
@@ -115,8 +117,12 @@ def _of_table(asked: Named, table: Table, column: str | None, key: str | None) -
         for i, name in enumerate(ties, 1):
             keys[name] += texts(batch.column(i), f"{table.name}: column {name!r}")
     if not captions:
-        raise BadSource(f"{table.name}: has no rows; were predictions written?")
+        raise BadSource(_no_rows(table))
     return Predictions(asked, keys, captions, names)
+
+
+def _no_rows(table: Table) -> str:
+    return f"{table.name}: has no rows; were predictions written?"
 
 
 def _text_column(table: Table, given: str | None) -> str:

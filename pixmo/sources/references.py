@@ -92,7 +92,7 @@ class TableReferences:
         self._keys = [n for n in ([key] if key else KEYS) if n in names and table.is_text(n)]
         self._picture = next((n for n in ("image", "picture") if table.is_picture(n)), None)
         self.has_pictures = self._picture is not None
-        self._caption = next((n for n in ("caption", "video_caption") if n in names), None)
+        self._caption = next((n for n in ("caption", "merged_caption", "video_caption") if n in names), None)
         if self._is_video and self._caption is None:
             raise BadSource(f"{self.name}: has no column 'caption' with the human caption; it has {listed(names)}")
         lists = ("statements", "categories") if self._is_video else ("transcripts",)
@@ -119,7 +119,7 @@ class TableReferences:
     def read(self, rows: Set[int]) -> Iterator[tuple[int, Reference]]:
         """The references of rows, in order."""
         wanted = [n for n in ("image_url", self._caption if self._is_video else None, *self._lists) if n]
-        wanted = [n for n in wanted if n in self._table.schema.names]
+        wanted = [n for n in wanted if n in self._table.schema.names and (n != "image_url" or self._table.is_text(n))]
         for row, told in self._rows(wanted, rows):
             yield row, self._of_video(row, told) if self._is_video else _of_picture(told)
 
@@ -153,11 +153,16 @@ class TableReferences:
                 "give each statement one"
             )
         transcripts = () if caption is None else (str(caption),)
-        return Reference(told.get("image_url"), transcripts, statements, categories if statements is not None else None)
+        return Reference(_address(told), transcripts, statements, categories if statements is not None else None)
 
 
 def _of_picture(told: dict[str, Any]) -> Reference:  # Any: column values
-    return Reference(told.get("image_url"), _strings(told.get("transcripts")) or ())
+    return Reference(_address(told), _strings(told.get("transcripts")) or ())
+
+
+def _address(told: dict[str, Any]) -> str | None:  # Any: column values
+    url = told.get("image_url")
+    return None if url is None else str(url)
 
 
 def _strings(values: list[str | None] | None) -> tuple[str, ...] | None:

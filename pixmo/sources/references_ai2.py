@@ -15,7 +15,7 @@ from pixmo.sources.place import one_line
 from pixmo.sources.references import FINAL_DATA, Reference
 
 STATEMENTS = "mturk-eval-statements"
-_NUMBER = re.compile(r"\s*\d+\s*[.):]\s*")
+_NUMBER = re.compile(r"\s*\d+\s*[.):](?!\d)\s*")  # and not 4.5
 
 
 class Ai2References:
