@@ -22,7 +22,7 @@ CLOCK_SCORES = ClockScore._fields
 
 
 class Scored(NamedTuple):
-    """The scores of one answer in the order of its task; None or nan for one that does not count this example."""
+    """The scores of one answer in the order of its task; None (or nan, of a metric) for one that does not count this example."""
 
     scores: tuple[float | None, ...]
     read_as: str | None = None  # what the metric read in the answer; None where it read nothing

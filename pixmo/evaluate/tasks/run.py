@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -147,9 +148,11 @@ def _difference(first: Model, other: Model, place: Any, seed: int, samples: int)
 
 def _scored(metric: Metric, text: str, example: Example, legacy: bool) -> Scored:
     try:
-        return metric(text, example.truth, legacy=legacy)
+        found = metric(text, example.truth, legacy=legacy)
     except BadRecord as error:  # of the ground truth: no prediction is refused
         raise BadSource(f"ground truth of {example.id[:120]!r}: {error}") from error
+    # nan: the official evaluator fails here, so that it has no score to give
+    return found._replace(scores=tuple(None if s is None or math.isnan(s) else s for s in found.scores))
 
 
 def _lines(task: Task, found: Sequence[Example], values: Floats, place: Any, seed: int, samples: int) -> list[Line]:

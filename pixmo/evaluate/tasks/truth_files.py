@@ -13,7 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.types as pt
+
 from pixmo.errors import BadSource
+from pixmo.sources.columns import is_picture
 from pixmo.sources.delimited import DelimitedReader
 from pixmo.sources.files import FileSource, Part
 from pixmo.sources.place import head, reading
@@ -38,8 +42,7 @@ def file_rows(spec: str) -> Iterator[Row]:
         if kind in ("csv", "tsv"):
             yield from _written_rows(part, "\t" if kind == "tsv" else ",")
             continue
-        for batch in FileSource(part.place.name, [part]).batches():
-            yield from batch.to_pylist()
+        yield from _typed_rows(part)
 
 
 def _written_rows(part: Part, delimiter: str) -> Iterator[Row]:
@@ -50,6 +53,14 @@ def _written_rows(part: Part, delimiter: str) -> Iterator[Row]:
             reader.read_as_text(name)
         for batch in reader.batches(8192):
             yield from batch.to_pylist()
+
+
+def _typed_rows(part: Part) -> Iterator[Row]:
+    try:
+        for batch in FileSource(part.place.name, [part]).batches():
+            yield from without_pictures(batch).to_pylist()
+    except RecursionError:
+        raise BadSource(f"{part.place.name}: is JSON nested too deeply to be read") from None
 
 
 def _is_object(path: Path) -> bool:
@@ -90,3 +101,16 @@ def _published_rows(path: Path) -> Iterator[Row]:
         raise BadSource(
             f"{path}: is a JSON object without a list of objects; {', '.join(LIST_NAMES[:3])} are looked for"
         )
+
+
+def without_pictures(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The columns that are no bytes: a table of questions may carry its pictures, and no metric looks at them."""
+    keep = [f.name for f in batch.schema if not _is_bytes(f.type)]
+    if not keep:
+        raise BadSource("every column holds pictures or bytes; there is nothing to compare with")
+    return batch.select(keep)
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    inner = kind.value_type if pt.is_list(kind) or pt.is_large_list(kind) else kind
+    return bool(is_picture(inner) or pt.is_binary(inner) or pt.is_large_binary(inner))

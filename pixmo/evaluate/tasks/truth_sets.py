@@ -7,14 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.types as pt
-
 from pixmo.dataset.load import load
-from pixmo.errors import BadSource, UnknownName
+from pixmo.errors import UnknownName
 from pixmo.evaluate.tasks.truth import Truth
-from pixmo.evaluate.tasks.truth_files import Row
-from pixmo.sources.columns import is_picture
+from pixmo.evaluate.tasks.truth_files import Row, without_pictures
 from pixmo.sources.hub import HubSource, Wanted
 from pixmo.sources.open import Declared, open_source
 from pixmo.sources.resolve import HubName, SetName
@@ -53,16 +49,3 @@ def _plain(value: Any) -> Any:  # Any: a record's values
     if isinstance(value, (list, tuple)):
         return [_plain(v) for v in value]
     return str(value) if isinstance(value, str) else value
-
-
-def without_pictures(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The columns that are no bytes: a table of questions may carry its pictures, and no metric looks at them."""
-    keep = [f.name for f in batch.schema if not _is_bytes(f.type)]
-    if not keep:
-        raise BadSource("every column holds pictures or bytes; there is nothing to compare with")
-    return batch.select(keep)
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    inner = kind.value_type if pt.is_list(kind) or pt.is_large_list(kind) else kind
-    return bool(is_picture(inner) or pt.is_binary(inner) or pt.is_large_binary(inner))
