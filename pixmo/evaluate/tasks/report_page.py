@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
 from typing import NamedTuple
 
+from pixmo.evaluate.captions.document import document
 from pixmo.evaluate.tasks.report_text import difference_lines
 from pixmo.evaluate.tasks.run import AVERAGE, OF_ALL, Line, Model, Results
 from pixmo.evaluate.tasks.truth import Example
 from pixmo.evaluate.tasks.truth_files import Row
-from pixmo.page.html import Html, foreign, page, shortened, tag
+from pixmo.page.html import Html, foreign, shortened, tag
 from pixmo.page.numbers import count
 
 CASES = 300
 LONGEST = 600
+VERDICTS = {"wrong": "lost", "partly right": "again", "right": "ok"}  # and their tones
 
 
 class Case(NamedTuple):
@@ -33,12 +36,18 @@ def report_page(results: Results) -> str:
         [_breakdown(results, field.name) for field in results.task.groups],
         _cases(results),
     )
-    return page(
+    return document(
         f"{results.task.name} · pixmo eval task",
         _header(results),
         tag("main", body),
         tag("footer", "Made by pixmo eval task. Every answer stands in scores.parquet, every number in results.json."),
+        style=_ours("report.css"),
+        script=_ours("report.js"),
     )
+
+
+def _ours(name: str) -> str:
+    return files("pixmo.evaluate.tasks").joinpath(name).read_text(encoding="utf-8")
 
 
 def _header(results: Results) -> Html:
@@ -120,7 +129,22 @@ def _cases(results: Results) -> Html:
     shown = worst(results, CASES)
     total = sum(one is not None for model in results.models for one in model.scored)
     told = f"The {count(len(shown))} worst of {count(total)} answers by {_words(results.task.scores[0])}, worst first."
-    return tag("section", tag("h2", "Answers"), tag("p", told, class_="soft"), [_case(results, c) for c in shown])
+    head = tag("h2", "Answers"), tag("p", told, class_="soft"), _filters(results)
+    return tag("section", head, tag("div", [_case(results, c) for c in shown], id="answers"))
+
+
+def _filters(results: Results) -> Html:
+    """Shown by the script that makes them work."""
+    models = [model.answers.model for model in results.models]
+    chosen = [_choice("verdict", "Answers", VERDICTS)]
+    chosen += [_choice("model", "Model", models)] if len(models) > 1 else []
+    words = tag("label", "Words", tag("input", name="words", type="search", autocomplete="off"))
+    return tag("div", chosen, words, tag("p", id="shown", role="status"), class_="filters", hidden=True)
+
+
+def _choice(name: str, title: str, values: Iterable[str]) -> Html:
+    every = tag("option", "all", value="", selected=True)
+    return tag("label", title, tag("select", every, [tag("option", v, value=v) for v in values], name=name))
 
 
 def worst(results: Results, most: int) -> list[Case]:
@@ -140,13 +164,16 @@ def _worst_of(results: Results, model: Model) -> list[Case]:
 
 
 def _case(results: Results, case: Case) -> Html:
-    facts = [tag("dt", name) + tag("dd", foreign(text, LONGEST)) for name, text in _facts(results, case)]
-    return tag("div", _mark(case.scores[0]), tag("dl", [Html(f) for f in facts], class_="facts"), class_="card")
+    facts = [(tag("dt", name), tag("dd", foreign(text, LONGEST))) for name, text in _facts(results, case)]
+    verdict = verdict_of(case.scores[0])
+    mark = tag("p", tag("span", verdict, class_=f"mark {VERDICTS[verdict]}"), f" {100 * (case.scores[0] or 0):.0f}")
+    listed = tag("dl", facts, class_="facts")
+    return tag("article", mark, listed, class_="card", data_verdict=verdict, data_model=case.model)
 
 
-def _mark(score: float | None) -> Html:
-    kind, tone = ("wrong", "lost") if not score else ("right", "ok") if score >= 1 else ("partly right", "again")
-    return tag("p", tag("span", kind, class_=f"mark {tone}"), f" {100 * (score or 0):.0f}")
+def verdict_of(score: float | None) -> str:
+    """In words, for colour is never the only sign."""
+    return "wrong" if not score else "right" if score >= 1 else "partly right"
 
 
 def _facts(results: Results, case: Case) -> Iterator[tuple[str, str]]:
