@@ -51,8 +51,10 @@ def plain(text: str) -> str:
 
 def facts_in(text: str) -> list[str]:
     """The statements of a text: its sentences, equal ones once."""
-    found = {plain(s): s.strip().rstrip(".") for s in reversed(sentences_of(text))}
-    return [s for s in reversed(found.values()) if s]
+    found: dict[str, str] = {}
+    for sentence in sentences_of(text):
+        found.setdefault(plain(sentence), sentence.strip().rstrip("."))
+    return [s for s in found.values() if s]
 
 
 def is_stated(statement: str, caption: str) -> bool:
