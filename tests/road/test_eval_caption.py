@@ -50,7 +50,7 @@ def data(tmp_path: Path) -> tuple[Path, Path]:
 def words(server: ChatServer, data: tuple[Path, Path], out: Path, *more: str) -> list[str]:
     """What a user would type."""
     judge = ["--judge", "m", "--base-url", server.base_url, "--quiet"]
-    return [sys.executable, "-m", "pixmo", "eval", "caption", str(data[0]), "--references", str(data[1]), "-o", str(out), *judge, *more]
+    return [sys.executable, "-m", "pixmo", "eval", "caption", f"captions={data[0]}", "--references", str(data[1]), "-o", str(out), *judge, *more]
 
 
 def run(command: list[str], code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -148,7 +148,7 @@ def test_two_models_are_compared(data, tmp_path):
     other = jsonl(tmp_path / "other.jsonl", better)
     with ChatServer(Judge()) as server:
         command = words(server, data, tmp_path / "out")
-        at = command.index(str(data[0]))
+        at = command.index(f"captions={data[0]}")
         command[at : at + 1] = [f"first={data[0]}", f"second={other}"]
         done = run(command)
     assert "first" in done.stdout
@@ -210,6 +210,6 @@ def test_references_without_transcripts_give_no_consistency(data, tmp_path):
 
 def test_no_judge_and_no_key_are_told_before_anything_is_read(data, tmp_path):
     """Each with its remedy."""
-    command = [sys.executable, "-m", "pixmo", "eval", "caption", str(data[0]), "--references", str(data[1]), "-o", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "pixmo", "eval", "caption", f"captions={data[0]}", "--references", str(data[1]), "-o", str(tmp_path / "out")]
     assert "--judge" in run(command, 2).stderr
     assert "OPENAI_API_KEY" in run([*command, "--judge", "m"], 2).stderr
