@@ -17,6 +17,10 @@ from pixmo.page.numbers import count
 
 PAGE_FILE = "eval.html"
 _NAMES = PERCENT | PLAIN
+_COUNTS = {
+    "pictures": "pictures", "missing": "without a prediction", "empty": "empty captions", "refused": "refused by the judge",
+    "failed": "judge failed",
+}  # fmt: skip
 
 
 def eval_page(out: Path, results: Results) -> str:
@@ -46,22 +50,15 @@ def _header(results: Results) -> Html:
 
 
 def _summary(results: Results) -> Html:
-    names = [name for name in _NAMES if any(m.metrics[name].value is not None for m in results.models)]
-    columns = [*(_NAMES[name] for name in names), "Pictures", "Missing", "Empty", "Refused", "Failed"]
-    rows = [
-        (foreign(m.model), [*(shown(n, m.metrics[n]) for n in names), *map(count, (m.pictures, m.missing, m.empty, m.refused, m.failed))])
-        for m in results.models
-    ]  # fmt: skip
-    return tag(
-        "section",
-        tag("h2", "Summary"),
-        tag(
-            "p",
-            "Per cent with 95 % intervals over pictures; statements and words are means per caption.",
-            class_="soft",
-        ),
-        _table("Models", ["Model", *columns], rows),
-    )
+    models = results.models
+    names = [name for name in _NAMES if any(m.metrics[name].value is not None for m in models)]
+    rows: list[tuple[Child, list[str]]] = [
+        (_NAMES[name], [shown(name, m.metrics[name]) for m in models]) for name in names
+    ]
+    for heading in ("pictures", "missing", "empty", "refused", "failed"):
+        rows.append((_COUNTS[heading], [count(getattr(m, heading)) for m in models]))
+    what = "Per cent with 95 % intervals over pictures; statements and words are means per caption"
+    return tag("section", tag("h2", "Summary"), _table(what, ["", *(foreign(m.model, 60) for m in models)], rows))
 
 
 def _differences(results: Results) -> Html | None:
@@ -79,11 +76,11 @@ def _differences(results: Results) -> Html | None:
         )
         for d in results.differences
     ]
-    columns = ["Model and metric", "Difference, points", "p", "Pictures both have", "Pictures to see 1 point"]
+    columns = ["Model and metric", "Difference, points", "p", "Pictures", "Pictures to see 1 point"]
     return tag(
         "section",
         tag("h2", "Difference to ", foreign(results.models[0].model)),
-        _table("Differences to the first model", columns, rows),
+        _table("Differences to the first model over the pictures both have, with 95 % intervals", columns, rows),
     )
 
 
@@ -106,7 +103,11 @@ def _categories(results: Results) -> Html | None:
         for metric, category in keys
     ]
     columns = ["Category and metric", *(foreign(m.model) for m in results.models)]
-    return tag("section", tag("h2", "By category"), _table("Shares by category of statements", columns, rows))
+    return tag(
+        "section",
+        tag("h2", "By category"),
+        _table("Share of statements of a category, over all pictures, with 95 % intervals", columns, rows),
+    )
 
 
 def _agreement(results: Results) -> Html | None:
@@ -118,7 +119,15 @@ def _agreement(results: Results) -> Html | None:
     if not rows:
         return None
     columns = ["Judge and", "The same", "Kappa", "Pairs", "Unscored", "Without a partner"]
-    return tag("section", tag("h2", "Agreement"), _table("Agreement of the judge", columns, rows))
+    return tag(
+        "section",
+        tag("h2", "Agreement"),
+        _table(
+            "Answers about the same statement: share of equal ones, and Cohen's kappa, with 95 % intervals",
+            columns,
+            rows,
+        ),
+    )
 
 
 def _agreed(found: Agreed) -> list[str]:

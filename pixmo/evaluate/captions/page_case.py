@@ -99,7 +99,7 @@ def _item(metric: str, one: Told) -> Html:
 
 def _mark(metric: str, verdict: Verdict, times: int, of: int) -> Html:
     sign, recall, consistency = WORDS[verdict]
-    often = f" {times} of {of}" if times < of else ""
+    often = f" {times}/{of}" if times < of else ""
     return tag("span", f"{sign} {recall if metric == 'recall' else consistency}{often} ", class_=str(verdict))
 
 

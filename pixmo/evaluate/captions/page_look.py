@@ -1,6 +1,8 @@
 """Style and script of the report: what the one style sheet of all pages does not have, and filters that hide what was not asked for."""
 
 STYLE = """
+thead th.number{white-space:normal;overflow-wrap:anywhere;min-width:5rem}
+tbody th{min-width:9rem}
 [hidden]{display:none!important}
 .filters{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center;padding:.75rem 0;margin-bottom:1rem;background:var(--ground);border-bottom:1px solid var(--edge)}
 .filters label{color:var(--soft);font-size:.9rem}
@@ -16,9 +18,10 @@ article h4{margin:1rem 0 .35rem;font-size:.9rem;font-weight:600;color:var(--soft
 .case .said,.case .caption{white-space:pre-wrap}
 .case .said{font-size:.9rem;border-left:3px solid var(--edge);padding-left:.6rem}
 .told{list-style:none;margin:0;padding:0}
-.told li{display:grid;grid-template-columns:8.5rem minmax(0,1fr);gap:.6rem;padding:.25rem 0 .25rem .6rem;border-left:3px solid;margin-bottom:.2rem;overflow-wrap:anywhere}
+.told li{display:grid;grid-template-columns:10.5rem minmax(0,1fr);gap:.6rem;padding:.25rem 0 .25rem .6rem;border-left:3px solid;margin-bottom:.2rem;overflow-wrap:anywhere}
 .told li>bdi{color:var(--ink)}
 .told .verdict{font-size:.85rem;font-weight:600}
+.told .verdict>*{display:block}
 .told small{color:var(--soft)}
 .yes{color:var(--ok)}
 .no{color:var(--lost)}

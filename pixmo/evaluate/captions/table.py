@@ -22,7 +22,14 @@ _LONGEST = 26
 
 def table_lines(results: Results) -> list[str]:
     """The table, with a line for each thing that a reader must know beside the numbers."""
-    return [*_head(results), "", *_table(results), *_compared(results), *_agreed(results), *notes(results)]
+    return [
+        *_head(results),
+        "",
+        *_table(results),
+        *_compared(results),
+        *_agreed(results),
+        *(f"note: {n}" for n in notes(results)),
+    ]
 
 
 def notes(results: Results) -> list[str]:
@@ -123,13 +130,13 @@ def _agreed(results: Results) -> Iterator[str]:
 
 def _notes(results: Results) -> Iterator[str]:
     if results.missing:
-        yield f"note: {results.missing:,} predictions are missing; scored is what is there"
+        yield f"{results.missing:,} predictions are missing; scored is what is there"
     for model in results.models:
         name, share = printable(model.model, _LONGEST), model.metrics["unscored_share"].value or 0.0
         if share > MANY_UNSCORED:
-            yield f"note: {share:.1%} of the verdicts on {name} are unscored, and outside every mean"
+            yield f"{share:.1%} of the verdicts on {name} are unscored, and outside every mean"
         if lost := model.refused + model.failed:
-            yield f"note: {lost:,} captions of {name} were refused by the judge or failed; see outcomes in results.json"
+            yield f"{lost:,} captions of {name} were refused by the judge or failed; see outcomes in results.json"
 
 
 def _aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
