@@ -1,9 +1,11 @@
 """MMMU: the letter, or the words and numbers, that a free answer tells.
 
-Differences from the original that `legacy=True` undoes: an answer without any letter is wrong and told as unparsed, where the original
-draws a letter by chance; a letter with its mark (`B. larva`) is read; letters are those of the options as given, where the original leaves
-out empty options and moves the letters after them up; an option within the words of another is not preferred to it; open answers are split into sentences, where the original looks for capitals
-after it made them small, and so never finds a sentence's end.
+Differences from the original that `legacy=True` undoes:
+an answer without any letter is wrong and told as unparsed, where the original draws a letter by chance;
+a letter with its mark (`B. larva`) is read;
+letters are those of the options as given, where the original leaves out empty options and moves the letters after them up;
+who writes `adult larva` means that option and not `larva`, which begins later;
+open answers are split into sentences, where the original looks for capitals after it made them small and finds no sentence's end.
 Kept as published: ` A ` is a letter, be it the article; the last candidate counts; a text answer is right if it contains the reference.
 """
 
@@ -23,7 +25,7 @@ RULES = ("bracket", "letter", "mark", "content", "chance", "unparsed")
 SEED = 42
 CONTENT_WORDS = 5  # an answer needs more to be searched for the words of an option
 _OUTER = ",.!?;:'"
-_LETTER_WITH_MARK = re.compile(r"\s*([A-Z])[.:)]")
+_LETTER_WITH_MARK = re.compile(r"\s*([A-Z])[.:)](?!\w)")
 
 
 class Parsed(NamedTuple):

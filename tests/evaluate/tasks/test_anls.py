@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pixmo.errors import BadRecord
 from pixmo.evaluate.tasks.anls import anls, anls_scores
-from tests.evaluate.tasks.golden_metrics import METRICS, told
+from tests.evaluate.tasks.golden_metrics import METRICS, brief, told
 
 texts = st.text(alphabet="abAB \nİß", max_size=9)
 
@@ -57,7 +57,7 @@ def test_without_references_there_is_no_score():
         anls("abc", [])
 
 
-@pytest.mark.parametrize("hostile", ["a" * 10**6, "\x00" * 10**6, "\ud800\u202e\x1b[2J"])
+@pytest.mark.parametrize("hostile", ["a" * 10**6, "\x00" * 10**6, "\ud800\u202e\x1b[2J"], ids=brief)
 def test_hostile_predictions_have_a_score(hostile):
     """Megabytes and control characters are wrong answers, nothing more."""
     assert anls_scores([hostile], [["abc", "a" * 5000]]).tolist() == [0.0]

@@ -6,7 +6,7 @@ import pytest
 
 from pixmo.errors import BadRecord
 from pixmo.evaluate.tasks.chart import exact_match, relaxed_accuracy
-from tests.evaluate.tasks.golden_metrics import METRICS, told
+from tests.evaluate.tasks.golden_metrics import METRICS, brief, told
 
 EXAMPLES = METRICS["relaxed_accuracy"]
 
@@ -32,7 +32,7 @@ def test_words_that_python_reads_as_numbers_are_words(word):
     assert relaxed_accuracy(word, [word.upper()], legacy=True) == 0
 
 
-@pytest.mark.parametrize("hostile", [None, "", "9" * 10**6, "%" * 10**6, "\x00\u202e", "1e999999"])
+@pytest.mark.parametrize("hostile", [None, "", "9" * 10**6, "%" * 10**6, "\x00\u202e", "1e999999"], ids=brief)
 def test_hostile_predictions_are_wrong(hostile):
     """Megabytes, control characters and numbers beyond all numbers are wrong answers, nothing more."""
     assert relaxed_accuracy(hostile, ["12", "0"]) == exact_match(hostile, ["12"]) == 0

@@ -6,7 +6,7 @@ import pytest
 
 from pixmo.errors import BadRecord
 from pixmo.evaluate.tasks.choice import choice_score, real_world_qa_score, select_option
-from tests.evaluate.tasks.golden_metrics import METRICS, told
+from tests.evaluate.tasks.golden_metrics import METRICS, brief, told
 
 
 @pytest.mark.parametrize("example", METRICS["multiple_choice"], ids=told)
@@ -44,7 +44,7 @@ def test_no_options_are_refused():
         select_option("a", [])
 
 
-@pytest.mark.parametrize("hostile", ["z" * 10**6, "\x00" * 10**6, "\ud800\u202e"])
+@pytest.mark.parametrize("hostile", ["z" * 10**6, "\x00" * 10**6, "\ud800\u202e"], ids=brief)
 def test_hostile_predictions_select_the_nearest(hostile):
     """Whatever is answered, the published rules find an option, in time that grows with the length of the answer."""
     assert select_option(hostile, ["aa", "bbbb", "c"]).rule == "nearest"

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pixmo.evaluate.tasks.clock import clock_score
-from tests.evaluate.tasks.golden_metrics import METRICS, told
+from tests.evaluate.tasks.golden_metrics import METRICS, brief, told
 
 
 def parts_of(example, *, legacy):
@@ -50,7 +50,9 @@ def test_each_hour_of_a_day_is_told_with_am_and_pm(hour):
 
 @pytest.mark.parametrize("real_image", [False, True])
 @pytest.mark.parametrize(
-    "hostile", [None, "", ":" * 10**6, "9" * 10**6 + ":9", "\x00:\x00", "\u202e\ud800:", "1" * 18 + ":" + "1" * 18]
+    "hostile",
+    [None, "", ":" * 10**6, "9" * 10**6 + ":9", "\x00:\x00", "\u202e\ud800:", "1" * 18 + ":" + "1" * 18],
+    ids=brief,
 )
 def test_hostile_predictions_are_wrong(hostile, real_image):
     """Megabytes, control characters and numbers that no clock shows are wrong answers, nothing more."""

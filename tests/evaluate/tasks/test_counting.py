@@ -6,7 +6,7 @@ import pytest
 
 from pixmo.errors import BadRecord
 from pixmo.evaluate.tasks.counting import count_score, count_summary
-from tests.evaluate.tasks.golden_metrics import METRICS, told
+from tests.evaluate.tasks.golden_metrics import METRICS, brief, told
 
 EXAMPLES = METRICS["counting"]
 PARTS = ("parsed", "correct", "close", "valid")
@@ -40,7 +40,9 @@ def test_points_count_where_they_are_asked_to():
     assert count_score("There are none.", 0, by_points=True).correct == 1
 
 
-@pytest.mark.parametrize("hostile", [None, "", "9" * 10**6, "three " * 200_000 + "!", "\x00", "\u202e3\ud800"])
+@pytest.mark.parametrize(
+    "hostile", [None, "", "9" * 10**6, "three " * 200_000 + "!", "\x00", "\u202e3\ud800"], ids=brief
+)
 def test_hostile_predictions_tell_no_number(hostile):
     """Megabytes, control characters and numbers of thousands of digits are no numbers."""
     assert count_score(hostile, 3, by_points=True) == (None, 0, 0, 0)

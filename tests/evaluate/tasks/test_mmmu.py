@@ -47,7 +47,7 @@ def test_letter_with_its_mark_is_read(answer):
     assert parse_choice(answer, OPTIONS, legacy=True).rule == "chance"
 
 
-@pytest.mark.parametrize("answer", ["pupa", "", None, "no idea", "E", "E. none"])
+@pytest.mark.parametrize("answer", ["pupa", "", None, "no idea", "E", "E. none", "B.C."])
 def test_unparsed_answer_is_wrong_and_told(answer):
     """Whatever the right letter is, an answer without one does not tell it."""
     for letter in "ABCD":

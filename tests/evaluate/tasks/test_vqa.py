@@ -11,7 +11,7 @@ from pixmo.errors import BadRecord
 from pixmo.evaluate.tasks.answers import final_answer
 from pixmo.evaluate.tasks.vqa import direct_answer_score, vqa_score, vqa_scores
 from pixmo.evaluate.tasks.vqa_words import normalise
-from tests.evaluate.tasks.golden_metrics import METRICS, told
+from tests.evaluate.tasks.golden_metrics import METRICS, brief, told
 
 EXAMPLES = METRICS["vqa_score"]
 WORDS = [
@@ -105,7 +105,9 @@ def test_lists_of_different_lengths_are_refused():
 
 
 @pytest.mark.parametrize(
-    "hostile", ["a" * 10**6, "a, " * 300_000, "." * 10**6, "\n" * 10**6 + "x\ny", "\x00\x1b[2J\u202e", "-" * 10**6]
+    "hostile",
+    ["a" * 10**6, "a, " * 300_000, "." * 10**6, "\n" * 10**6 + "x\ny", "\x00\x1b[2J\u202e", "-" * 10**6],
+    ids=brief,
 )
 def test_hostile_predictions_have_a_score(hostile):
     """Megabytes and control characters are wrong answers, nothing more."""
