@@ -16,13 +16,26 @@ from pixmo.evaluate.tasks.registry_metrics import (
     counting,
     diagram,
     direct_answer,
+    math_vista,
     pointing,
     read_off,
     real_world,
     same,
     vqa,
 )
-from pixmo.evaluate.tasks.registry_read import flag, masks, option, options, points, subject, text, texts, unit, whole
+from pixmo.evaluate.tasks.registry_read import (
+    flag,
+    masks,
+    number,
+    option,
+    options,
+    points,
+    subject,
+    text,
+    texts,
+    unit,
+    whole,
+)
 from pixmo.evaluate.tasks.truth import ID, LABEL, PICTURE, QUESTION, Field, Names
 
 BY_ID = ((ID,), (PICTURE, QUESTION), (PICTURE,))
@@ -165,6 +178,21 @@ _TASKS = (
             _by("topic_difficulty"),
         ),
         ("subject",),
+    ),
+    Task(
+        "mathvista",
+        "MathVista, answers read by rules",
+        ("accuracy",),
+        _always(math_vista),
+        (
+            Field("answer", ("answer",), "the right answer", text),
+            Field("question_type", ("question_type",), "multi_choice or free_form", text),
+            Field("answer_type", ("answer_type",), "text, integer, float or list", text),
+            Field("choices", ("choices",), "the options, of multi_choice", options, optional=True),
+            Field("precision", ("precision",), "decimals, of float", number, optional=True),
+            QUESTION_SHOWN,
+        ),
+        (_by("question_type"), _by("answer_type")),
     ),
 )
 

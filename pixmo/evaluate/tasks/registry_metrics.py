@@ -12,6 +12,7 @@ from pixmo.evaluate.tasks.chart import exact_match, relaxed_accuracy
 from pixmo.evaluate.tasks.choice import LETTERS, real_world_qa_score, select_option
 from pixmo.evaluate.tasks.clock import ClockScore, clock_score
 from pixmo.evaluate.tasks.counting import count_score
+from pixmo.evaluate.tasks.mathvista import Problem, mathvista_score
 from pixmo.evaluate.tasks.mmmu import SEED, mmmu_choice_score, mmmu_open_score
 from pixmo.evaluate.tasks.pointing import pointing_score
 from pixmo.evaluate.tasks.truth_files import Row
@@ -112,6 +113,15 @@ def clock(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
         prediction, truth["hour"], truth["minute"], second, real_image=bool(truth["real_image"]), legacy=legacy
     )
     return Scored(tuple(found))
+
+
+def math_vista(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+    """MathVista by rules alone."""
+    problem = Problem(
+        truth["answer"], truth["question_type"], truth["answer_type"], truth["choices"] or (), truth["precision"]
+    )
+    found = mathvista_score(prediction, problem, legacy=legacy)
+    return Scored((found.correct,), found.told and f"{found.told} ({found.rule})")
 
 
 class Mmmu:

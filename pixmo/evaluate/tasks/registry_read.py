@@ -35,6 +35,11 @@ def whole(value: Any) -> int:
     return int(value)
 
 
+def number(value: Any) -> float | None:
+    """A number; none for an empty text."""
+    return None if value == "" else float(value)
+
+
 def flag(value: Any) -> bool:
     """Yes or no, also as 0 and 1 and as text."""
     known = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

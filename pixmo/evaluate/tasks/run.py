@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixmo.errors import BadRecord, BadSetting, BadSource
+from pixmo.errors import BadRecord, BadSetting, BadSource, UnknownName
 from pixmo.evaluate.statistics.formulas import columns_of, mean
 from pixmo.evaluate.statistics.paired import Paired, paired
 from pixmo.evaluate.statistics.resample import Estimate, Floats, estimate, resampled_sums
@@ -149,7 +149,7 @@ def _difference(first: Model, other: Model, place: Any, seed: int, samples: int)
 def _scored(metric: Metric, text: str, example: Example, legacy: bool) -> Scored:
     try:
         found = metric(text, example.truth, legacy=legacy)
-    except BadRecord as error:  # of the ground truth: no prediction is refused
+    except (BadRecord, UnknownName) as error:  # of the ground truth: no prediction is refused
         raise BadSource(f"ground truth of {example.id[:120]!r}: {error}") from error
     # nan: the official evaluator fails here, so that it has no score to give
     return found._replace(scores=tuple(None if s is None or math.isnan(s) else s for s in found.scores))
