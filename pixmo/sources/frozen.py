@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from pixmo.errors import BadSource
 from pixmo.ids import canonical_json, digest
+from pixmo.sources.place import LocalPlace, reading
 from pixmo.sources.references import Reference
 
 VERSION = 1
@@ -40,7 +41,7 @@ def frozen_bytes(rows: Iterable[FrozenRow], judge: str, prompt: str) -> bytes:
 
 def is_frozen(path: Path) -> bool:
     """Whether a file begins as a frozen one does."""
-    with path.open("rb") as file:
+    with reading(LocalPlace(path)), path.open("rb") as file:
         return _BEGINS.match(file.read(64)) is not None
 
 
@@ -53,7 +54,8 @@ class FrozenReferences:
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        head, _, body = path.read_bytes().partition(b"\n")
+        with reading(LocalPlace(path)):
+            head, _, body = path.read_bytes().partition(b"\n")
         header = self._header(head)
         if digest(body) != header["digest"]:
             raise BadSource(
@@ -105,12 +107,15 @@ class FrozenReferences:
         return header
 
     def _row(self, number: int, line: bytes) -> FrozenRow:
-        told = json.loads(line)  # as it was written: the digest says so
-        statements, categories = told["statements"], told.get("categories")
-        return FrozenRow(
-            told["picture"], told["image_url"], None if statements is None else tuple(statements),
-            None if categories is None else tuple(categories), tuple(told["transcripts"]),
-        )  # fmt: skip
+        try:
+            told = json.loads(line)
+            statements, categories = told["statements"], told.get("categories")
+            return FrozenRow(
+                str(told["picture"]), told["image_url"], None if statements is None else tuple(statements),
+                None if categories is None else tuple(categories), tuple(told["transcripts"]),
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError, AttributeError):  # the digest fits: somebody else wrote it
+            raise BadSource(f"{self.name}:{number}: is not a line of frozen references; freeze them anew") from None
 
 
 def _written(row: FrozenRow) -> dict[str, Any]:  # Any: JSON values

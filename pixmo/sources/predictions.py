@@ -100,8 +100,7 @@ def read_predictions(asked: Named, column: str | None = None, key: str | None = 
                 raise BadSource(f"{path}: holds texts named after pictures; such have no columns to choose")
             return _of_texts(asked, path, found)
         path = found
-    table = open_table(str(path) if path.exists() else asked.path)
-    return _of_table(asked, table, column, key)
+    return _of_table(asked, open_table(_list(asked.path, path)), column, key)
 
 
 def _of_table(asked: Named, table: Table, column: str | None, key: str | None) -> Predictions:
@@ -119,6 +118,15 @@ def _of_table(asked: Named, table: Table, column: str | None, key: str | None) -
     if not captions:
         raise BadSource(_no_rows(table))
     return Predictions(asked, keys, captions, names)
+
+
+def _list(spec: str, path: Path) -> str:
+    """What to open: never a set of the Hub, for which a mistyped path could be taken."""
+    if path.exists():
+        return str(path) if path.is_absolute() else f"./{path}"
+    if "://" not in spec and not any(c in spec for c in "*?["):
+        raise BadSource(f"{spec}: no such file or folder of predictions")
+    return spec
 
 
 def _no_rows(table: Table) -> str:

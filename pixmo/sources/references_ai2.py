@@ -69,7 +69,7 @@ class Ai2References:
         spoken = [t.get("whisperTranscript") for t in told]
         if not all(s is None or isinstance(s, str) for s in spoken):
             raise BadSource(f"{where}: a 'whisperTranscript' is not text")
-        return row["image"].strip(), tuple(s for s in spoken if s is not None)
+        return whole(row["image"].strip()), tuple(whole(s) for s in spoken if s is not None)
 
     def _statements(self, url: str) -> str | None:
         path = self._folder / STATEMENTS / f"{hashlib.sha256(url.encode()).hexdigest()}.json"
@@ -79,7 +79,12 @@ class Ai2References:
         text = told.get("canonical_statements") if isinstance(told, dict) else None
         if not isinstance(text, str):
             raise BadSource(f"{path}: has no text 'canonical_statements', the numbered statements")
-        return text
+        return whole(text)
+
+
+def whole(text: str) -> str:
+    """The text with a mark in place of halves of characters, which JSON can write and UTF-8 cannot."""
+    return text if text.isprintable() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _lines(text: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pixmo.errors import BadSource
+from pixmo.ids import digest
 from pixmo.sources.frozen import FrozenReferences, FrozenRow, frozen_bytes, is_frozen
 from pixmo.sources.references import Reference, open_references
 from tests.sources.lists import write
@@ -84,6 +85,14 @@ def test_a_wrong_header_is_told(tmp_path: Path, header: str, told: str) -> None:
     """A newer version, a field less, half a line."""
     with pytest.raises(BadSource, match=told):
         open_references(write(tmp_path / "r.jsonl", header + "\n"), "image")
+
+
+@pytest.mark.parametrize("line", [b"not json", b"[]", b'{"picture": "a", "image_url": null, "transcripts": []}'])
+def test_a_line_that_somebody_else_wrote_is_told(tmp_path: Path, line: bytes) -> None:
+    """Though the digest fits."""
+    header = {"pixmo_references": 1, "digest": digest(line), "judge": "j", "prompt": "p", "pictures": 1}
+    with pytest.raises(BadSource, match=r"r\.jsonl:2: is not a line of frozen references"):
+        open_references(write(tmp_path / "r.jsonl", json.dumps(header).encode() + b"\n" + line), "image")
 
 
 def test_a_frozen_file_is_known_by_its_first_line(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pixmo.errors import BadSetting, BadSource, PixmoError
 from pixmo.sources.columns import Columns
 from pixmo.sources.frozen import FrozenRow, frozen_bytes
 from pixmo.sources.judged import SCHEMA, JudgedSource, open_judged
+from pixmo.sources.judged_thumbnail import thumbnail
 from tests.sources.lists import FORMATS, write
 
 URLS = [f"https://a.example/{i}.jpg" for i in range(12)]
@@ -325,6 +326,36 @@ def test_pictures_in_the_references_give_thumbnails(tmp_path: Path) -> None:
             assert isinstance(red, tuple)
             assert abs(red[0] - 20 * i) < 8
     assert rows(source) == rows(opened(tmp_path, refs=with_pictures(tmp_path / "refs.parquet")))
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "small"),
+    [
+        ("RGB", (1600, 1200), (192, 144)),
+        ("L", (40, 20), (40, 20)),
+        ("P", (900, 30), (192, 6)),
+        ("RGBA", (2, 2000), (1, 192)),
+    ],
+)
+def test_thumbnails_keep_the_shape_of_pictures(mode: str, size: tuple[int, int], small: tuple[int, int]) -> None:
+    """Of any mode; small pictures are not made larger."""
+    out = io.BytesIO()
+    Image.new(mode, size).save(out, "PNG")
+    data = thumbnail(out.getvalue())
+    assert data is not None
+    assert Image.open(io.BytesIO(data)).size == small
+    assert thumbnail(out.getvalue()) == data
+
+
+def test_thumbnails_stand_upright() -> None:
+    """As the camera said they should be shown."""
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    out = io.BytesIO()
+    Image.new("RGB", (1600, 800)).save(out, "JPEG", exif=turned)
+    data = thumbnail(out.getvalue())
+    assert data is not None
+    assert Image.open(io.BytesIO(data)).size == (96, 192)
 
 
 # hostile content, identity

@@ -142,6 +142,7 @@ def test_null_is_told_apart_from_empty(tmp_path: Path) -> None:
         ("m.jsonl", b"{'image_url': 1}\n", "m.jsonl:1: is not a JSON object"),
         ("m.json", b'[{"image_url": "u", "prediction": "a"', "is not a JSON array"),
         ("m.jsonl", b'{"id": "\xe9", "prediction": "a"}\n', "m.jsonl:1: is not UTF-8"),
+        ("m.json", b'[{"id": "1", "caption": "\\ud800"}]', "m.json: .*surrogate"),
         (
             "m.jsonl",
             b'{"id": "1", "answer": "a"}\n',
@@ -168,6 +169,23 @@ def test_a_folder_with_nothing_is_told(tmp_path: Path) -> None:
     write(tmp_path / "a.txt", b"caf\xe9")
     with pytest.raises(BadSource, match=r"a\.txt: is not UTF-8"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("spec", ["gone.jsonl", "owner/name", "cap"])
+def test_predictions_that_are_not_there_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    """Nothing is looked for on the Hub or in the catalogue; a file of such a name is read."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadSource, match=f"{spec}: no such file or folder"):
+        read(spec)
+    write(tmp_path / spec, FORMATS["jsonl"](TABLE))
+    assert url_captions(read(spec)) == EXPECTED
+
+
+def test_predictions_are_found_by_a_pattern(tmp_path: Path) -> None:
+    """All files that match, as one list."""
+    for i in range(2):
+        write(tmp_path / f"part-{i}.jsonl", FORMATS["jsonl"](TABLE.slice(i, 1)))
+    assert list(read(tmp_path / "part-*.jsonl").captions()) == CAPTIONS
 
 
 def test_a_column_that_is_not_there_is_told_with_the_nearest(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from pixmo.errors import BadSource
 from pixmo.sources.references import Reference, open_references
+from tests.hub import Hub
 from tests.sources.lists import FORMATS, write
 
 ROWS: list[dict[str, Any]] = [
@@ -66,6 +69,47 @@ def test_pictures_in_a_table_are_read_apart_from_its_text(tmp_path: Path) -> Non
     assert refs.has_pictures
     assert refs.ties("image") == ["1.jpg", "2.jpg", None]
     assert dict(refs.read_pictures({0, 1, 2})) == {0: b"one", 1: None, 2: None}
+
+
+CATALOGUE = """
+import sys
+from pixmo.sources.judged import open_judged
+source, _ = open_judged(["m=predictions.json"], sys.argv[1], sample=2, kind=sys.argv[2])
+rows = [row for batch in source.batches() for row in batch.to_pylist()]
+print(source.key, source.licence, sorted((r["picture"], r["transcripts"]) for r in rows))
+from pixmo.cli import leave  # as the command does: threads of `datasets` may abort Python's own way out
+leave(0)
+"""
+
+
+@pytest.mark.slow  # `datasets` takes seconds to begin
+@pytest.mark.parametrize(
+    ("name", "repo", "kind", "columns"),
+    [
+        (
+            "cap",
+            "allenai/pixmo-cap",
+            "image",
+            {"image_url": ["u1", "u2"], "caption": ["x", "y"], "transcripts": [["a"], ["b"]]},
+        ),
+        ("video-cap", "allenai/Molmo2-Cap", "video", {"video_id": ["u1", "u2"], "merged_caption": ["a", "b"]}),
+    ],
+)
+def test_sets_of_the_catalogue_are_references(
+    tmp_path: Path, name: str, repo: str, kind: str, columns: dict[str, Any]
+) -> None:
+    """Read from the Hub, here a stand-in; their licence comes along."""
+    with Hub() as hub:
+        card = b"---\nlicense: odc-by\n---\n"
+        hub.add(repo, {"README.md": card, "data/train-00000-of-00001.parquet": FORMATS["parquet"](pa.table(columns))})
+        key = next(iter(columns))
+        write(tmp_path / "predictions.json", json.dumps([{key: u, "prediction": "A cat."} for u in ("u1", "u2")]))
+        done = subprocess.run(
+            [sys.executable, "-c", CATALOGUE, name, kind],
+            cwd=tmp_path, env=hub.env(tmp_path), capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == f"{key} odc-by [('u1', ['a']), ('u2', ['b'])]"
 
 
 # videos
@@ -128,6 +172,15 @@ def test_a_picture_of_ai2_without_statements_has_none(tmp_path: Path) -> None:
     assert read(ai2(tmp_path, [{"image": "https://b.example", "transcripts": []}])) == [
         Reference("https://b.example", ())
     ]
+
+
+def test_half_a_character_in_ai2s_files_becomes_a_mark(tmp_path: Path) -> None:
+    """JSON can write one, a text of rows cannot hold it; whole characters stay."""
+    write(
+        tmp_path / "final-data.json",
+        '[{"image": "u", "transcripts": [{"whisperTranscript": "a \\ud800cat\\ud83d\\ude00\\udc00"}]}]',
+    )
+    assert read(tmp_path) == [Reference("u", ("a \ufffdcat\U0001f600\ufffd",))]
 
 
 @pytest.mark.parametrize(
