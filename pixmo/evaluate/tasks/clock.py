@@ -1,8 +1,8 @@
 """Clocks: the time an answer tells, compared part by part.
 
-Differences from the original that `legacy=True` undoes: 12 PM is noon, not hour 24 (and the labels of the data agree); an answer
+Differences from the original that `legacy=True` undoes: 12 PM is noon, not hour 24; an answer
 without a time is wrong, where the original's test on real pictures takes the time of the answer before, or fails on the first.
-Kept as published: a minute is read up to the next space, so that `7:45.` tells no minute.
+Kept as published: 12 AM is noon as well as midnight, since the texts of PixMo-Clocks call noon AM; a minute is read up to the next space, so that `7:45.` tells no minute.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def clock_score(
     if real_image:
         hour, minute = _wrapped(hour, HALF_DAY), _wrapped(minute, HOUR_MINUTES)
     told_hour, told_minute, told_second = _told(text, real_image, legacy)
-    is_hour = told_hour is not None and (told_hour == hour or (hour == 0 and told_hour == HALF_DAY))
+    is_hour = told_hour == hour or (hour == 0 and told_hour == HALF_DAY and (real_image or "PM" not in text))
     minutes = _near(told_minute, minute, real_image, WRAPPED_MINUTES if real_image else None)
     seconds = _near(told_second, second, real_image, None) if second != -1 else None
     score = _joined(is_hour, minutes, seconds)

@@ -22,7 +22,9 @@ from scipy.optimize import linear_sum_assignment
 from pixmo.errors import BadRecord
 from pixmo.evaluate.tasks.answers import require_pairs
 from pixmo.evaluate.tasks.masks import Mask, covers, require_masks
-from pixmo.text import molmo1, molmo2
+from pixmo.text.molmo1 import is_point_answer
+from pixmo.text.molmo1 import parse_points as parse_points_of_molmo1
+from pixmo.text.molmo2 import parse_points
 from pixmo.text.points import Pair, Scale, edges
 
 EPSILON = 1e-10  # of the original's F1
@@ -72,11 +74,11 @@ def pointing_score(
 
 def _told(text: str, size_px: tuple[int, int], legacy: bool) -> list[Pair]:
     size = (float(size_px[0]), float(size_px[1]))
-    return molmo1.parse_points(text, scale=size, legacy=True) if legacy else molmo2.parse_points(text, scale=size)
+    return parse_points_of_molmo1(text, scale=size, legacy=True) if legacy else parse_points(text, scale=size)
 
 
 def _is_points(text: str, legacy: bool) -> bool:
-    return molmo1.is_point_answer(text) or (not legacy and _MOLMO2_TAG.fullmatch(text.strip()) is not None)
+    return is_point_answer(text) or (not legacy and _MOLMO2_TAG.fullmatch(text.strip()) is not None)
 
 
 def _people(points: Sequence[Pair], n_masks: int, size_px: tuple[int, int], scale: Scale, legacy: bool) -> list[Pair]:

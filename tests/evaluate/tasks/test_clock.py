@@ -48,6 +48,14 @@ def test_each_hour_of_a_day_is_told_with_am_and_pm(hour):
     assert clock_score(told_time, hour, 30).all_correct == 1
 
 
+@pytest.mark.parametrize(
+    ("prediction", "hour", "correct"), [("12:05 PM", 0, 0), ("12:05 AM", 12, 1), ("12:05", 0, 1), ("0:05", 12, 0)]
+)
+def test_noon_is_not_midnight(prediction, hour, correct):
+    """12 PM never is; 12 AM is both, for the data's own texts call noon AM; 12 alone is both, for a face of twelve hours."""
+    assert clock_score(prediction, hour, 5).hour_correct == correct
+
+
 @pytest.mark.parametrize("real_image", [False, True])
 @pytest.mark.parametrize(
     "hostile",

@@ -106,6 +106,14 @@ def test_answer_in_words_of_molmo2_has_the_right_form():
     assert pointing_score(answer, [(50.0, 50.0)], [mask], (WIDTH, HEIGHT), legacy=True).f1 == 0
 
 
+@pytest.mark.parametrize(("x", "hit"), [(45.0, 1), (48.3, 1), (48.4, 0), (100.0, 0)])
+def test_mask_may_be_lists_and_ends_at_its_edges(x, hit):
+    """Plain lists do; coordinates round to the nearest pixel, halves to the even one, and the right edge of the picture is outside of it."""
+    mask = [[column == 14 for column in range(WIDTH)] for _ in range(HEIGHT)]
+    answer = format_points([(x, 50.0)], "x")
+    assert pointing_score(answer, [(50.0, 50.0)], [mask], (WIDTH, HEIGHT)).f1 == hit
+
+
 def test_points_of_people_may_be_pixels():
     """`scale` says what their coordinates count."""
     masks = [mask_around((10.0, 10.0), 1), mask_around((90.0, 90.0), 1)]
