@@ -1,8 +1,10 @@
 """Clocks: the time an answer tells, compared part by part.
 
-Differences from the original that `legacy=True` undoes: 12 PM is noon, not hour 24; an answer
-without a time is wrong, where the original's test on real pictures takes the time of the answer before, or fails on the first.
-Kept as published: 12 AM is noon as well as midnight, since the texts of PixMo-Clocks call noon AM; a minute is read up to the next space, so that `7:45.` tells no minute.
+Differences from the original that `legacy=True` undoes:
+12 PM is noon, not hour 24;
+an answer without a time is wrong, where the original's test on real pictures takes the time of the answer before, or fails on the first.
+Kept as published: 12 AM is noon as well as midnight, since the texts of PixMo-Clocks call noon AM; a minute is read up to the next space,
+so that `7:45.` tells no minute.
 """
 
 from __future__ import annotations
