@@ -14,6 +14,7 @@ from pixmo.cli.options import COUNT, Command, settings_options
 from pixmo.cli.printing import MAY_RETRY, told
 from pixmo.cli.road import name_of
 from pixmo.cli.road_options import given
+from pixmo.engines.chat.settings import ChatSettings
 from pixmo.errors import BadSetting
 from pixmo.run.answers import ANSWERS, answers_of, prompts_of, take_answers
 from pixmo.run.folder import Folder, working_on
@@ -67,12 +68,16 @@ def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str
     out = out or Path(f"judged-{name_of(predictions[0].rpartition('=')[2])}")
     effort = effort_of(values, out)
     check_stages(recipe)
+    from pixmo.evaluate.captions.human import read_human
+
     source, _ = open_input(recipe)
     if "judge_consistency" in [step.use for step in recipe.steps] and source.without_transcripts:
         raise BadSetting(
             f"{source.without_transcripts:,} of {source.pictures:,} pictures of {references} have no transcripts, and consistency is judged "
             "against them; give references that have, or measure --metrics recall"
         )
+    if values["human"]:
+        read_human(values["human"])
     if values["dry_run"]:
         from pixmo.cli.eval_estimate import print_estimate
 
@@ -138,6 +143,6 @@ def _write(recipe: Recipe, source: Any, out: Path, values: dict[str, Any]) -> An
 
 def _settings(recipe: Recipe) -> dict[str, Any]:  # Any: settings
     """What was asked of the judge, the same for all its stages."""
-    shown = ("protocol", "kind", "judge", "base_url", "temperature", "max_tokens", "seed", "structured")
+    shown = ("protocol", "kind", "judge", "temperature", "max_tokens", "seed", "structured")
     stage = next(step.stage for step in recipe.steps if hasattr(step.stage, "judge"))
-    return {name: getattr(stage, name) for name in shown}
+    return {name: getattr(stage, name) for name in shown} | {"host": ChatSettings(**stage.chat_settings()).host}

@@ -58,4 +58,4 @@ def _line(path: Path, number: int, said: str) -> Line:
         whole = False
     if not whole:
         raise BadSource(f"{path}:{number}: is no answer of `pixmo eval caption`; give the {ANSWERS} that it wrote")
-    return line
+    return {"key": line["key"], **line}  # as a journal writes them: the key first
