@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from pixmo.evaluate.captions.rows import METRICS, Row, is_bound, repeats_in, sta
 from pixmo.evaluate.captions.tally import LABELS, Agreement
 
 FIELDS = ("picture", "model", "metric", "statement", "verdict")
+_NUMBER = re.compile(r"s?[0-9]{1,8}")
 Human = dict[tuple[str, str, str], dict[str, str]]
-"""By picture, model and metric: verdict by statement, as it was named: a number from 1 or the text."""
+"""By picture, model and metric: verdict by statement, as it was named: a number from 1, also as `s1`, or the text."""
 
 
 def read_human(path: Path) -> Human:
@@ -59,8 +61,8 @@ def _judged(row: Row, metric: str, statement: str) -> Iterator[str]:
     texts = statements_in(row, metric)
     if statement in texts:
         number = texts.index(statement)
-    elif statement.isascii() and statement.isdigit() and len(statement) < 9:
-        number = int(statement) - 1
+    elif _NUMBER.fullmatch(statement):
+        number = int(statement.removeprefix("s")) - 1
     else:
         return
     if 0 <= number < len(texts):

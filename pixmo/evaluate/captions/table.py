@@ -130,13 +130,13 @@ def _agreed(results: Results) -> Iterator[str]:
 
 def _notes(results: Results) -> Iterator[str]:
     if results.missing:
-        yield f"{results.missing:,} predictions are missing; scored is what is there"
+        yield f"predictions missing: {results.missing:,}; scored is what is there"
     for model in results.models:
         name, share = printable(model.model, _LONGEST), model.metrics["unscored_share"].value or 0.0
         if share > MANY_UNSCORED:
             yield f"{share:.1%} of the verdicts on {name} are unscored, and outside every mean"
         if lost := model.refused + model.failed:
-            yield f"{lost:,} captions of {name} were refused by the judge or failed; see outcomes in results.json"
+            yield f"captions of {name} that the judge refused or failed on: {lost:,}; see outcomes in results.json"
 
 
 def _aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
