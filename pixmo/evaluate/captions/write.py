@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,19 @@ def write_results(
     `stamp` says how the rows came about: `seed`, `protocol`, `kind` and the like, the last two also under `settings`; the version of pixmo
     is added. `human` is a file of people's verdicts. Raises BadFolder when the folder holds no judged captions.
     """
-    import pixmo
-
     verdicts = judged_rows(out, VERDICT_COLUMNS)
     agreed = agreement_with(read_human(human), verdicts) if human is not None else {}
-    stamped = {"pixmo": pixmo.__version__, **stamp}
+    stamped = {"pixmo": _version(), **stamp}
     results = summarise(judged_rows(out, COLUMNS), stamp=stamped, human=agreed, samples=samples)
     with publishing(out / STATEMENTS_FILE) as path:
         write_statements(path, judged_rows(out, VERDICT_COLUMNS))
     publish_bytes(out / PAGE_FILE, eval_page(out, results).encode())
     publish_bytes(out / RESULTS_FILE, results.data())
     return results
+
+
+def _version() -> str:
+    try:
+        return version("pixmo")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0+unknown"
