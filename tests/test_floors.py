@@ -12,7 +12,7 @@ HOUSE = Path(__file__).parent.parent / "pixmo"
 FLOORS = (
     {"errors", "ids", "ask"},
     {"records"},
-    {"page", "image", "text", "audio"},
+    {"page", "image", "text", "audio", "judge"},
     {"storage", "engines", "web", "sources", "catalog"},
     {"dataset", "stage"},
     {"stages", "run"},

@@ -40,7 +40,9 @@ def take_answers(path: Path, store: Store) -> int:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadSource(f"{path}: is no file of answers: {error}") from error
-    for number, said in enumerate(text.splitlines(), 1):
+    for number, said in enumerate(text.split("\n"), 1):  # not splitlines: answers may hold other ends of lines
+        if not said:
+            continue
         line = _line(path, number, said)
         known = store.journal.get(line["key"])
         if known is None or known.get("open"):

@@ -169,20 +169,20 @@ def test_names_that_stages_use_are_kept_aside(tmp_path: Path) -> None:
     assert rows.column("source:format").to_pylist() == list("abcde")
 
 
-OF_SPEECH = {
+OWN_SOURCES = {
     "listen", "find_repeated_recordings", "check_recording", "transcribe", "transcribe_again", "check_transcript", "write_caption",
-    "check_caption",
+    "check_caption", "state_references", "state_caption", "judge_recall", "judge_consistency", "judge_repetition", "score_caption",
 }  # fmt: skip
 
 
 def test_every_name_a_stage_adds_is_reserved() -> None:
-    """Else a source's column of that name would be taken for ours. Stages of speech meet rows of recordings: a clash is refused there."""
+    """Else a source's column of that name would be taken for ours. Stages of speech and of judging meet rows of their own sources: a clash is refused there."""
     from pixmo.run.pictures import adds_schema
     from pixmo.run.recipe import Step, load_stage, stage_names
 
     for name in stage_names():
         step = Step(name, load_stage(name, {}))
-        if step.kind != "select" and name not in OF_SPEECH:
+        if step.kind != "select" and name not in OWN_SOURCES:
             added = adds_schema(step).names if step.kind == "picture" else step.stage.adds.names
             assert set(added) <= plan_module.RESERVED, name
 

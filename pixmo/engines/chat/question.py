@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import NamedTuple
 
 
@@ -20,6 +20,7 @@ class ChatQuestion:
     messages: tuple[Message, ...]
     schema: str = ""
     schema_name: str = "answer"
+    _: KW_ONLY
     draw: int = 0  # asked so often before: the same question again, for another answer
     # no part of the key:
     strict: bool = True  # False: any JSON will do, and whoever asked looks at its parts
