@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,13 @@ def test_an_option_that_is_none_or_two_is_refused(options: list[str], answer: st
     """Out of range, unknown, or a text that is one option and counts another."""
     with pytest.raises(BadRecord, match="answer_index"):
         right_option({"options": options, "answer": answer})
+
+
+def test_the_page_tells_every_task() -> None:
+    """docs/eval-task.md has a line for each, with its scores and the set its ground truth comes from."""
+    page = (Path(__file__).parents[3] / "docs" / "eval-task.md").read_text(encoding="utf-8")
+    lines = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert list(lines) == list(TASKS)
+    for name, task in TASKS.items():
+        assert ", ".join(f"`{score}`" for score in task.scores) in lines[name]
+        assert task.truth is None or f"`{':'.join(task.truth)}`" in lines[name]
