@@ -62,7 +62,9 @@ def write_data(folder: Path, pictures: int) -> tuple[Path, Path]:
 def server() -> Iterator[str]:
     """The base URL of a judge by rule."""
     words = ["--latency", str(LATENCY_S), "--answer-by", "tests.server.judge:Judge"]
-    with subprocess.Popen([sys.executable, "-m", "tests.server.chat", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.server.chat", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline().strip()
@@ -79,7 +81,18 @@ def asked_of(base_url: str) -> Counter[str]:
 def command(base_url: str, predictions: Path, references: Path, out: Path) -> list[str]:
     """What a user would type."""
     words = ["eval", "caption", str(predictions), "--references", str(references), "-o", str(out), "--quiet"]
-    return [sys.executable, "-m", "pixmo", *words, "--judge", "bench", "--base-url", base_url, "--chat-concurrency", str(AT_ONCE)]
+    return [
+        sys.executable,
+        "-m",
+        "pixmo",
+        *words,
+        "--judge",
+        "bench",
+        "--base-url",
+        base_url,
+        "--chat-concurrency",
+        str(AT_ONCE),
+    ]
 
 
 def run_once(folder: Path, pictures: int) -> dict[str, Any]:
@@ -98,7 +111,10 @@ def run_once(folder: Path, pictures: int) -> dict[str, Any]:
     with server() as url:
         bare = json.loads(
             subprocess.run(
-                [sys.executable, __file__, "--bare", url, str(folder / "out")], check=True, capture_output=True, text=True
+                [sys.executable, __file__, "--bare", url, str(folder / "out")],
+                check=True,
+                capture_output=True,
+                text=True,
             ).stdout
         )
     return {
@@ -148,7 +164,9 @@ def kills(folder: Path, pictures: int, times: int) -> dict[str, Any]:
     """Killed in mid-run and run again, against a run that was left alone."""
     predictions, references = write_data(folder, pictures)
     with server() as url:
-        subprocess.run(command(url, predictions, references, folder / "whole"), cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(
+            command(url, predictions, references, folder / "whole"), cwd=ROOT, check=True, capture_output=True
+        )
     with server() as url:
         words = command(url, predictions, references, folder / "killed")
         total = 4 * pictures
@@ -161,7 +179,12 @@ def kills(folder: Path, pictures: int, times: int) -> dict[str, Any]:
         subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
         asked = asked_of(url)
     same = all((folder / "whole" / name).read_bytes() == (folder / "killed" / name).read_bytes() for name in RESULTS)
-    return {"questions": len(asked), "again": asked.total() - len(asked), "in_flight_at_most": times * AT_ONCE, "same_bytes": same}
+    return {
+        "questions": len(asked),
+        "again": asked.total() - len(asked),
+        "in_flight_at_most": times * AT_ONCE,
+        "same_bytes": same,
+    }
 
 
 def main() -> None:

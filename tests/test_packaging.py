@@ -62,7 +62,7 @@ def test_the_base_holds_what_the_product_promises_and_no_more():
     """Heavy things (torch, ray, speech) are extras; each dependency of the base is one we named."""
     names = {re.split(r"[<>=;\[ ]", line)[0] for line in PROJECT["dependencies"]}
     promised = {"datasets", "aiohttp", "pillow", "imagehash", "pyarrow", "openai", "tqdm", "click"}
-    small = {"protego", "publicsuffixlist", "zstandard"}
+    small = {"protego", "publicsuffixlist", "rapidfuzz", "zstandard"}
     ours_by_way_of_others = {"numpy", "scipy"}  # imagehash brings them, and we import them ourselves
     assert names == promised | small | ours_by_way_of_others
     assert {"speech", "whisper", "sphinx", "molmo", "view", "annotate", "ray"} <= set(PROJECT["optional-dependencies"])

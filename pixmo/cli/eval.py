@@ -31,7 +31,9 @@ class Kinds(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:  # Any: as in click
         """The kind and its arguments; another word is told with the kinds there are."""
         if args and args[0] not in WHAT and not args[0].startswith("-"):
-            raise click.UsageError(f"nothing called {args[0]!r} can be evaluated; write `pixmo eval {'|'.join(WHAT)}`", ctx)
+            raise click.UsageError(
+                f"nothing called {args[0]!r} can be evaluated; write `pixmo eval {'|'.join(WHAT)}`", ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -37,22 +37,38 @@ def judge_options(command: Command) -> Command:
 
 @click.command()
 @click.argument("predictions", nargs=-1, required=True)
-@click.option("--references", required=True, metavar="REFS", help="What people said of the pictures: a caption set, Ai2's folder, or statements frozen by an earlier run.")
+@click.option(
+    "--references",
+    required=True,
+    metavar="REFS",
+    help="What people said of the pictures: a caption set, Ai2's folder, or statements frozen by an earlier run.",
+)
 @click.option("-o", "--out", type=PATH, help="Folder to write into.  [default: judged-NAME]")
-@click.option("--metrics", default=",".join(USUAL), help=f"What to measure: all, or some of {', '.join(METRICS)}.", show_default=True)
+@click.option(
+    "--metrics",
+    default=",".join(USUAL),
+    help=f"What to measure: all, or some of {', '.join(METRICS)}.",
+    show_default=True,
+)
 @click.option("--sample", type=COUNT, help="Judge so many pictures, drawn as Ai2 does; all when not given.")
 @click.option("--seed", type=COUNT, default=SAMPLE_SEED, show_default=True, help="Of the sample, and of the bootstrap.")
 @click.option("--judge-seed", type=COUNT, help="Seed sent with each question, for endpoints that take one.")
-@click.option("--allow-missing", is_flag=True, help="Score what is there when predictions lack pictures; every output says so.")
+@click.option(
+    "--allow-missing", is_flag=True, help="Score what is there when predictions lack pictures; every output says so."
+)
 @click.option("--prediction-column", metavar="NAME", help="Column with the captions, where it is not plain which.")
 @click.option("--picture-key", metavar="NAME", help="Column that ties predictions to references.")
-@click.option("--video", is_flag=True, help="Captions of videos: statements with categories, references of one human caption.")
+@click.option(
+    "--video", is_flag=True, help="Captions of videos: statements with categories, references of one human caption."
+)
 @click.option("--prompts", type=PATH, help="Your prompts for --protocol ai2, a TOML file.")
 @click.option("--human", type=PATH, help="People's verdicts, to see how far the judge agrees with them.")
 @click.option("--answers", type=PATH, help=f"The {ANSWERS} of another run: what it holds is not asked again.")
 @judge_options
 @click.option("--as-recipe", is_flag=True, help="Print the recipe this command would run, and exit.")
-@click.option("--dry-run", is_flag=True, help="Ask about 20 questions, say what all would cost, and exit. Their answers are kept.")
+@click.option(
+    "--dry-run", is_flag=True, help="Ask about 20 questions, say what all would cost, and exit. Their answers are kept."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
 @effort_options
 @click.pass_context
@@ -86,7 +102,11 @@ def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str
     results = _write(recipe, source, out, values)
     from pixmo.evaluate.captions.table import table_lines
 
-    print(told(results.as_json()) if values["as_json"] else "\n".join([*table_lines(results), f"look at {out / 'eval.html'}"]))
+    print(
+        told(results.as_json())
+        if values["as_json"]
+        else "\n".join([*table_lines(results), f"look at {out / 'eval.html'}"])
+    )
     return MAY_RETRY if summary.retryable else 0
 
 
@@ -120,7 +140,9 @@ def _taking(answers: Path | None, out: Path) -> Callable[[Folder, Store, Plan], 
     return before
 
 
-def _write(recipe: Recipe, source: Any, out: Path, values: dict[str, Any]) -> Any:  # Any: a JudgedSource; option values; Results
+def _write(
+    recipe: Recipe, source: Any, out: Path, values: dict[str, Any]
+) -> Any:  # Any: a JudgedSource; option values; Results
     """What is made of the judged rows: results, the frozen references, the answers."""
     from pixmo.evaluate.captions.freeze import FROZEN, frozen_references
     from pixmo.evaluate.captions.write import write_results

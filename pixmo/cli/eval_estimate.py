@@ -80,12 +80,16 @@ def print_estimate(recipe: Recipe, source: Any, out: Path, effort: Effort, as_js
     if as_json:
         print(told(asdict(found)))
         return 0
-    print(f"{many(found.rows, 'caption')} to judge; a pilot of {many(found.pilot_questions, 'question')} about {found.pilot_rows} was asked")
+    print(
+        f"{many(found.rows, 'caption')} to judge; a pilot of {many(found.pilot_questions, 'question')} about {found.pilot_rows} was asked"
+    )
     print(f"  about {found.tokens_in:,} tokens in, {found.tokens_out:,} out")
     if found.usd is None:
         print("  dollars are not known: give --usd-per-mtok-in and --usd-per-mtok-out")
     else:
-        print(f"  about {found.usd:.2f} USD ({found.low:.2f} to {found.high:.2f}); --budget-usd stops before it is passed")
+        print(
+            f"  about {found.usd:.2f} USD ({found.low:.2f} to {found.high:.2f}); --budget-usd stops before it is passed"
+        )
     return 0
 
 
@@ -100,16 +104,22 @@ def estimate(recipe: Recipe, source: Any, out: Path, effort: Effort) -> Told:  #
     uses = [s.use for s in recipe.steps if s.use in KINDS]
     asked = sum(1 for use in uses for row in known if row.get(f"{KINDS[use].column}_tokens_in"))
     if not asked:
-        raise PixmoError("no question of the pilot was answered, so nothing can be said of the others; look at --base-url and --judge")
+        raise PixmoError(
+            "no question of the pilot was answered, so nothing can be said of the others; look at --base-url and --judge"
+        )
     tokens_in, tokens_out = _total(uses, known, rows)
     usd = settings.usd(tokens_in, tokens_out)
     low, high = _range(settings, uses, known, rows) if usd is not None else (None, None)
     return Told(len(rows), len(known), asked, tokens_in, tokens_out, usd, low, high)
 
 
-def _pilot(recipe: Recipe, source: Any, out: Path, effort: Effort) -> list[dict[str, Any]]:  # Any: as above; column values
+def _pilot(
+    recipe: Recipe, source: Any, out: Path, effort: Effort
+) -> list[dict[str, Any]]:  # Any: as above; column values
     """The judged rows of a few pictures: the first of the sample, which is drawn by chance."""
-    uses = [s.use for s in recipe.steps if s.use in KINDS and (s.use != "judge_repetition" or s.stage.repetition == "judge")]
+    uses = [
+        s.use for s in recipe.steps if s.use in KINDS and (s.use != "judge_repetition" or s.stage.repetition == "judge")
+    ]
     models = max(1, len(source.models))
     per_picture = sum(1 if KINDS[use].once_per_picture else models for use in uses) or 1
     pictures = min(source.pictures, max(FEWEST_PICTURES, PILOT_CALLS // per_picture))
@@ -165,7 +175,9 @@ def _ratio(pilot: Sequence[Row], column: str, size: Callable[[Row], float]) -> f
     return sum(sum(map(len, row.get(column) or ())) for row in pilot) / whole if whole else 1.0
 
 
-def _range(settings: ChatSettings, uses: Sequence[str], pilot: Sequence[Row], rows: Sequence[Row]) -> tuple[float, float]:
+def _range(
+    settings: ChatSettings, uses: Sequence[str], pilot: Sequence[Row], rows: Sequence[Row]
+) -> tuple[float, float]:
     chance = np.random.default_rng(0)
     some = rows if len(rows) <= 500 else [rows[i] for i in chance.choice(len(rows), 500, replace=False)]
     drawn = []

@@ -18,7 +18,11 @@ STAGES = (*JUDGING, "score_caption")
 
 
 def judged_road(
-    predictions: str | Sequence[str], references: str, metrics: Sequence[str] = USUAL, video: bool = False, **settings: Any
+    predictions: str | Sequence[str],
+    references: str,
+    metrics: Sequence[str] = USUAL,
+    video: bool = False,
+    **settings: Any,
 ) -> Recipe:  # Any: settings
     """The recipe that judges captions: `predictions` are files, `NAME=FILE` for several models; `references` what people said.
 

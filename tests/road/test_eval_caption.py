@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -14,11 +15,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from pixmo.judge.ai2_cache import ai2_file_names
 from tests.server.chat import ChatServer
-from tests.server.judge import Judge
+from tests.server.judge import Judge, facts_in
 
 pytestmark = pytest.mark.slow
-FACTS = [f"A {thing} stands near the {place}" for thing, place in zip("cup dog hat car".split(), "door wall road tree".split(), strict=True)]
+FACTS = [
+    f"A {thing} stands near the {place}"
+    for thing, place in zip(["cup", "dog", "hat", "car"], ["door", "wall", "road", "tree"], strict=True)
+]
 RESULTS = ("results.json", "statements.parquet", "references.jsonl")
 
 
@@ -41,7 +46,10 @@ def data(tmp_path: Path) -> tuple[Path, Path]:
         for n in range(8)
     ]  # fmt: skip
     said = [
-        {"image_url": url_of(n), "prediction": f"{FACTS[0]} {n}. {FACTS[2]} {n}. A red barn {n}. The weather is fine {n}."}
+        {
+            "image_url": url_of(n),
+            "prediction": f"{FACTS[0]} {n}. {FACTS[2]} {n}. A red barn {n}. The weather is fine {n}.",
+        }
         for n in range(8)
     ]
     return jsonl(tmp_path / "captions.jsonl", said), jsonl(tmp_path / "refs.jsonl", references)
@@ -50,7 +58,20 @@ def data(tmp_path: Path) -> tuple[Path, Path]:
 def words(server: ChatServer, data: tuple[Path, Path], out: Path, *more: str) -> list[str]:
     """What a user would type."""
     judge = ["--judge", "m", "--base-url", server.base_url, "--quiet"]
-    return [sys.executable, "-m", "pixmo", "eval", "caption", f"captions={data[0]}", "--references", str(data[1]), "-o", str(out), *judge, *more]
+    return [
+        sys.executable,
+        "-m",
+        "pixmo",
+        "eval",
+        "caption",
+        f"captions={data[0]}",
+        "--references",
+        str(data[1]),
+        "-o",
+        str(out),
+        *judge,
+        *more,
+    ]
 
 
 def run(command: list[str], code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -130,9 +151,13 @@ def test_references_are_frozen_and_used_again(data, tmp_path):
 def test_an_estimate_from_a_pilot_is_within_a_tenth(data, tmp_path):
     """On a server that counts characters, tokens in and out are each within 10 % of what the run took; the pilot is not asked again."""
     many = [
-        {"image_url": url_of(n), "transcripts": [" ".join(f"{fact} {n}." for fact in FACTS * (1 + n % 4))]} for n in range(60)
+        {"image_url": url_of(n), "transcripts": [" ".join(f"{fact} {n}." for fact in FACTS * (1 + n % 4))]}
+        for n in range(60)
     ]
-    said = [{"image_url": url_of(n), "prediction": " ".join(f"{fact} {n}." for fact in FACTS[: 1 + n % 3])} for n in range(60)]
+    said = [
+        {"image_url": url_of(n), "prediction": " ".join(f"{fact} {n}." for fact in FACTS[: 1 + n % 3])}
+        for n in range(60)
+    ]
     files = jsonl(tmp_path / "p.jsonl", said), jsonl(tmp_path / "r.jsonl", many)
     prices = ["--usd-per-mtok-in", "1", "--usd-per-mtok-out", "4"]
     with ChatServer(Judge()) as server:
@@ -147,9 +172,7 @@ def test_an_estimate_from_a_pilot_is_within_a_tenth(data, tmp_path):
 
 def test_two_models_are_compared(data, tmp_path):
     """NAME=PATH twice: both stand in one table, with the difference of each to the first."""
-    better = [
-        {"image_url": url_of(n), "prediction": " ".join(f"{fact} {n}." for fact in FACTS)} for n in range(8)
-    ]
+    better = [{"image_url": url_of(n), "prediction": " ".join(f"{fact} {n}." for fact in FACTS)} for n in range(8)]
     other = jsonl(tmp_path / "other.jsonl", better)
     with ChatServer(Judge()) as server:
         command = words(server, data, tmp_path / "out")
@@ -165,7 +188,21 @@ def test_a_budget_is_not_passed(data, tmp_path):
     """Too little money for all: the run ends in one line, and what was charged is within it."""
     prices = ["--usd-per-mtok-in", "100", "--usd-per-mtok-out", "100"]
     with ChatServer(Judge()) as server:
-        done = run(words(server, data, tmp_path / "out", *prices, "--budget-usd", "1.4", "--max-tokens", "100", "--chat-concurrency", "1"), 2)
+        done = run(
+            words(
+                server,
+                data,
+                tmp_path / "out",
+                *prices,
+                "--budget-usd",
+                "1.4",
+                "--max-tokens",
+                "100",
+                "--chat-concurrency",
+                "1",
+            ),
+            2,
+        )
         charged = sum(seen.tokens_in + seen.tokens_out for seen in server.log) * 100 / 1e6
     assert 0 < charged <= 1.4
     assert "budget" in done.stderr
@@ -215,6 +252,81 @@ def test_references_without_transcripts_give_no_consistency(data, tmp_path):
 
 def test_no_judge_and_no_key_are_told_before_anything_is_read(data, tmp_path):
     """Each with its remedy."""
-    command = [sys.executable, "-m", "pixmo", "eval", "caption", f"captions={data[0]}", "--references", str(data[1]), "-o", str(tmp_path / "out")]
+    command = [
+        sys.executable,
+        "-m",
+        "pixmo",
+        "eval",
+        "caption",
+        f"captions={data[0]}",
+        "--references",
+        str(data[1]),
+        "-o",
+        str(tmp_path / "out"),
+    ]
     assert "--judge" in run(command, 2).stderr
     assert "OPENAI_API_KEY" in run([*command, "--judge", "m"], 2).stderr
+
+
+def ai2_folder(folder: Path, references: Path) -> Path:
+    """The same references as Ai2 lays them out: transcripts in one file, statements of people in one each."""
+    (folder / "mturk-eval-statements").mkdir(parents=True)
+    told = []
+    for line in references.read_text().splitlines():
+        row = json.loads(line)
+        told.append({"image": row["image_url"], "transcripts": [{"whisperTranscript": t} for t in row["transcripts"]]})
+        facts = "\n".join(f"{n}. {fact}" for n, fact in enumerate(facts_in(" ".join(row["transcripts"])), 1))
+        name = hashlib.sha256(row["image_url"].encode()).hexdigest()
+        (folder / "mturk-eval-statements" / f"{name}.json").write_text(json.dumps({"canonical_statements": facts}))
+    (folder / "final-data.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_an_evaluation_of_ai2s_script_is_replayed_from_its_cache(data, tmp_path):
+    """Their layout, free text and cache: nobody is asked, and the numbers are those of the judge that answered then."""
+    predictions = tmp_path / "predictions.json"
+    predictions.write_text(json.dumps([json.loads(line) for line in data[0].read_text().splitlines()]))
+    files = predictions, ai2_folder(tmp_path / "dense-caption-eval", data[1])
+    with ChatServer(Judge()) as server:
+        run(words(server, files, tmp_path / "asked", "--protocol", "ai2"))
+        bodies = [seen.body for seen in server.log]
+    (cache := tmp_path / "gpt4-cache").mkdir()
+    for body in bodies:
+        completion = {
+            "model": "m-0001",
+            "choices": [{"message": {"content": Judge()(body)}}],
+            "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+        }
+        (cache / ai2_file_names("m", body["messages"][0]["content"])[0]).write_text(json.dumps(completion))
+    assert len(bodies) == 8 * 3
+    run(words(server, files, tmp_path / "again", "--protocol", "ai2", "--replay", "--ai2-cache", str(cache)))
+    assert values_of(tmp_path / "asked") == values_of(tmp_path / "again")
+    assert values_of(tmp_path / "again")["recall"] == pytest.approx(0.4)
+    assert results(tmp_path / "again")["models"][0]["ai2"]["avg"] == pytest.approx((40 + 200 / 3) / 2, abs=1e-4)
+
+
+def test_captions_of_videos_are_judged_with_categories(tmp_path):
+    """Statements of one human caption, each with a category; recall and consistency are told by category."""
+    human = [{"video_id": f"v{n}", "caption": f"{FACTS[0]} {n}. {FACTS[1]} {n}."} for n in range(6)]
+    said = [{"video_id": f"v{n}", "prediction": f"{FACTS[0]} {n}. {FACTS[3]} {n}."} for n in range(6)]
+    files = jsonl(tmp_path / "p.jsonl", said), jsonl(tmp_path / "r.jsonl", human)
+    with ChatServer(Judge()) as server:
+        run(words(server, files, tmp_path / "out", "--video"))
+    found = values_of(tmp_path / "out")
+    assert (found["recall"], found["consistency"]) == (0.5, 0.5)
+    assert results(tmp_path / "out")["models"][0]["categories"]
+
+
+def test_evaluations_made_apart_are_compared_only_where_they_may_be(data, tmp_path):
+    """Of one judge and the same references they stand in one table; of another judge they are refused by name."""
+    with ChatServer(Judge()) as server:
+        run(words(server, data, tmp_path / "one"))
+        run([w.replace("captions=", "again=") for w in words(server, data, tmp_path / "two")])
+        run([w if w != "m" else "n" for w in words(server, data, tmp_path / "other")])
+    compare = [sys.executable, "-m", "pixmo", "eval", "compare"]
+    told = run([*compare, str(tmp_path / "one"), str(tmp_path / "two")]).stdout
+    assert "captions" in told
+    assert "again" in told
+    refused = run([*compare, str(tmp_path / "one"), str(tmp_path / "other")], 2).stderr
+    assert "judge" in refused
+    assert len(refused.strip().splitlines()) == 1

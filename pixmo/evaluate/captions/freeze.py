@@ -28,7 +28,9 @@ def frozen_references(out: Path, prompt: str) -> bytes | None:
     for batch in dataset.to_batches(columns=_COLUMNS):
         for row in batch.to_pylist():
             made = row["reference_outcome"] in (ChatOutcome.OK, "given")
-            judges |= {row["reference_by"]} if row["reference_outcome"] == ChatOutcome.OK and row["reference_by"] else set()
+            judges |= (
+                {row["reference_by"]} if row["reference_outcome"] == ChatOutcome.OK and row["reference_by"] else set()
+            )
             rows[row["picture"]] = FrozenRow(
                 row["picture"], row["image_url"], tuple(row["reference_statements"]) if made else None,
                 tuple(row["reference_categories"] or ()) or None if made else None, tuple(row["transcripts"] or ()),
