@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pixmo.errors import UnknownName
 from pixmo.evaluate.tasks.registry_metrics import (
     CLOCK_SCORES,
     Metric,
-    Mmmu,
     chart,
     choice,
     clock,
     counting,
     diagram,
     direct_answer,
+    each,
     math_vista,
+    mmmu,
     pointing,
     read_off,
     real_world,
@@ -49,18 +49,12 @@ class Task:
     name: str
     title: str
     scores: tuple[str, ...]  # names of what the metric gives, the one that is quoted first
-    metric: Callable[
-        [], Metric
-    ]  # begins a run: most metrics remember nothing from answer to answer, MMMU's official one does
+    metric: Metric
     fields: tuple[Field, ...]
     groups: tuple[Field, ...] = ()  # scores are given for each value of these as well
     averaged: tuple[str, ...] = ()  # those of `groups` whose plain mean over values is a score of its own
     keys: tuple[tuple[Names, ...], ...] = BY_ID  # what may tell examples apart, in this order
     truth: tuple[str, str] | None = None  # set and split that are read when no file is given
-
-
-def _always(metric: Metric) -> Callable[[], Metric]:
-    return lambda: metric
 
 
 def _by(name: str, *columns: str) -> Field:
@@ -101,37 +95,37 @@ BOXES = (
 )
 
 _TASKS = (
-    Task("vqa2", "VQA v2", VQA_SCORES, _always(vqa), VQA, (_by("answer_type"),)),
-    Task("okvqa", "OK-VQA", VQA_SCORES, _always(vqa), VQA, (_by("question_type"),)),
-    Task("textvqa", "TextVQA", VQA_SCORES, _always(vqa), VQA),
-    Task("docvqa", "DocVQA", ANLS_SCORES, _always(read_off), VQA, (_by("question_types"),)),
-    Task("infovqa", "InfographicVQA", ANLS_SCORES, _always(read_off), VQA, (_by("answer_type"),)),
-    Task("stvqa", "ST-VQA", ANLS_SCORES, _always(read_off), VQA),
+    Task("vqa2", "VQA v2", VQA_SCORES, vqa, VQA, (_by("answer_type"),)),
+    Task("okvqa", "OK-VQA", VQA_SCORES, vqa, VQA, (_by("question_type"),)),
+    Task("textvqa", "TextVQA", VQA_SCORES, vqa, VQA),
+    Task("docvqa", "DocVQA", ANLS_SCORES, each(read_off), VQA, (_by("question_types"),)),
+    Task("infovqa", "InfographicVQA", ANLS_SCORES, each(read_off), VQA, (_by("answer_type"),)),
+    Task("stvqa", "ST-VQA", ANLS_SCORES, each(read_off), VQA),
     Task(
         "chartqa",
         "ChartQA",
         ("relaxed_accuracy", "exact_match"),
-        _always(chart),
+        each(chart),
         VQA,
         (_by("source", "human_or_machine", "type"),),
     ),
-    Task("ai2d", "AI2D", ("transparent", "opaque"), _always(diagram), (*CHOICE, *BOXES)),
-    Task("scienceqa", "ScienceQA", ("accuracy",), _always(choice), CHOICE, (_by("subject"),)),
-    Task("aokvqa", "A-OKVQA, multiple choice", ("accuracy",), _always(choice), CHOICE),
-    Task("aokvqa-direct", "A-OKVQA, direct answers", ("direct_answer",), _always(direct_answer), VQA),
+    Task("ai2d", "AI2D", ("transparent", "opaque"), each(diagram), (*CHOICE, *BOXES)),
+    Task("scienceqa", "ScienceQA", ("accuracy",), each(choice), CHOICE, (_by("subject"),)),
+    Task("aokvqa", "A-OKVQA, multiple choice", ("accuracy",), each(choice), CHOICE),
+    Task("aokvqa-direct", "A-OKVQA, direct answers", ("direct_answer",), each(direct_answer), VQA),
     Task(
         "realworldqa",
         "RealWorldQA",
         ("accuracy",),
-        _always(real_world),
+        each(real_world),
         (Field("answer", ("answer",), "the answer", text), QUESTION_SHOWN),
     ),
-    Task("tallyqa", "TallyQA", ("exact_match",), _always(same), VQA, (_by("issimple", "issimple", "is_simple"),)),
+    Task("tallyqa", "TallyQA", ("exact_match",), each(same), VQA, (_by("issimple", "issimple", "is_simple"),)),
     Task(
         "countbenchqa",
         "CountBenchQA",
         COUNT_SCORES,
-        _always(counting),
+        each(counting),
         (COUNT, QUESTION_SHOWN),
         (COUNT,),
         ("count",),
@@ -141,7 +135,7 @@ _TASKS = (
         "pixmo-count",
         "PixMo-Count",
         COUNT_SCORES,
-        _always(counting),
+        each(counting),
         (COUNT, LABEL_SHOWN),
         (COUNT,),
         ("count",),
@@ -152,19 +146,19 @@ _TASKS = (
         "points-eval",
         "PixMo-Points-eval",
         ("f1", "precision", "recall", "f1_any_format"),
-        _always(pointing),
+        each(pointing),
         POINTING,
         (),
         (),
         BY_LABEL,
         ("points-eval", "test"),
     ),
-    Task("clocks", "Clocks", CLOCK_SCORES, _always(clock), CLOCK, truth=("clocks", "validation")),
+    Task("clocks", "Clocks", CLOCK_SCORES, each(clock), CLOCK, truth=("clocks", "validation")),
     Task(
         "mmmu",
         "MMMU",
         ("accuracy", "parsed"),
-        Mmmu,
+        mmmu,
         (
             Field("options", ("options",), "the options, of multiple choice", options, optional=True),
             Field("answers", ("answer", "answers"), "the letter, or the answers of an open question", texts),
@@ -183,7 +177,7 @@ _TASKS = (
         "mathvista",
         "MathVista, answers read by rules",
         ("accuracy",),
-        _always(math_vista),
+        each(math_vista),
         (
             Field("answer", ("answer",), "the right answer", text),
             Field("question_type", ("question_type",), "multi_choice or free_form", text),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple, Protocol
 
-from pixmo.errors import BadRecord
+from pixmo.errors import BadRecord, UnknownName
 from pixmo.evaluate.tasks.anls import anls
 from pixmo.evaluate.tasks.answers import final_answer
 from pixmo.evaluate.tasks.chart import exact_match, relaxed_accuracy
@@ -16,7 +17,7 @@ from pixmo.evaluate.tasks.mathvista import Problem, mathvista_score
 from pixmo.evaluate.tasks.mmmu import SEED, mmmu_choice_score, mmmu_open_score
 from pixmo.evaluate.tasks.pointing import pointing_score
 from pixmo.evaluate.tasks.truth_files import Row
-from pixmo.evaluate.tasks.vqa import direct_answer_score, vqa_score
+from pixmo.evaluate.tasks.vqa import direct_answer_score, vqa_scores
 from pixmo.evaluate.tasks.vqa_words import normalise
 
 CLOCK_SCORES = ClockScore._fields
@@ -30,18 +31,49 @@ class Scored(NamedTuple):
 
 
 class Metric(Protocol):
+    """Scores the answers of one model, in order."""
+
+    def __call__(self, predictions: Sequence[str], truths: Sequence[Row], /, *, legacy: bool) -> list[Scored]:
+        """Each answer against the task's fields by name; `legacy` as the official evaluator does. Raises Refused."""
+
+
+class One(Protocol):
     """Scores one answer."""
 
     def __call__(self, prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
-        """`prediction` against the task's fields by name; `legacy` as the official evaluator does."""
+        """As Metric; raises BadRecord or UnknownName for a ground truth that is none."""
 
 
-def vqa(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
-    """VQA score, and the formula of the challenge."""
-    told, answers = final_answer(prediction, legacy=legacy), truth["answers"]
-    score = vqa_score(prediction, answers, legacy=legacy)
-    challenge = vqa_score(prediction, answers, leave_one_out=True, legacy=legacy)
-    return Scored((score, challenge), normalise(told, legacy=legacy))
+class Refused(BadRecord):
+    """`place` is that of the ground truth which cannot be scored against; no prediction is ever refused."""
+
+    def __init__(self, place: int, told: str) -> None:
+        super().__init__(told)
+        self.place = place
+
+
+def each(one: One) -> Metric:
+    """The metric that scores one answer after the other."""
+
+    def metric(predictions: Sequence[str], truths: Sequence[Row], /, *, legacy: bool) -> list[Scored]:
+        found = []
+        for place, (prediction, truth) in enumerate(zip(predictions, truths, strict=True)):
+            try:
+                found.append(one(prediction, truth, legacy=legacy))
+            except (BadRecord, UnknownName) as error:
+                raise Refused(place, str(error)) from error
+        return found
+
+    return metric
+
+
+def vqa(predictions: Sequence[str], truths: Sequence[Row], /, *, legacy: bool) -> list[Scored]:
+    """VQA score, and the formula of the challenge; all at once, as references repeat."""
+    answers = [truth["answers"] for truth in truths]
+    scores = vqa_scores(predictions, answers, legacy=legacy).tolist()
+    challenge = vqa_scores(predictions, answers, leave_one_out=True, legacy=legacy).tolist()
+    told = (normalise(final_answer(prediction, legacy=legacy), legacy=legacy) for prediction in predictions)
+    return [Scored((s, c), read_as) for s, c, read_as in zip(scores, challenge, told, strict=True)]
 
 
 def direct_answer(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
@@ -124,21 +156,20 @@ def math_vista(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
     return Scored((found.correct,), found.told and f"{found.told} ({found.rule})")
 
 
-class Mmmu:
-    """MMMU over one run: where the official parser finds no letter it draws one, so that it needs a memory from question to question."""
+def mmmu(predictions: Sequence[str], truths: Sequence[Row], /, *, legacy: bool) -> list[Scored]:
+    """MMMU. Where the official parser finds no letter it draws one, so that answers are scored in their order, from its seed."""
+    chance = Random(SEED)
 
-    def __init__(self) -> None:
-        self._chance = Random(SEED)
-
-    def __call__(self, prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
-        """Multiple choice where there are options, an open answer else."""
-        options, answers = truth["options"] or [], truth["answers"]
-        if not options or truth["question_type"] == "open":
+    def one(prediction: str, truth: Row, /, *, legacy: bool) -> Scored:
+        choices, answers = truth["options"] or [], truth["answers"]
+        if not choices or truth["question_type"] == "open":
             found = mmmu_open_score(prediction, answers, legacy=legacy)
             return Scored((found.correct, None), found.parsed)
-        found = mmmu_choice_score(prediction, options, answers[0], legacy=legacy, rng=self._chance)
+        found = mmmu_choice_score(prediction, choices, answers[0], legacy=legacy, rng=chance)
         unread = found.rule in ("unparsed", "chance")
         return Scored((found.correct, float(not unread)), found.parsed and f"{found.parsed} ({found.rule})")
+
+    return each(one)(predictions, truths, legacy=legacy)
 
 
 def right_option(truth: Row) -> int:

@@ -20,12 +20,16 @@ def text(value: Any) -> str:
 def texts(value: Any) -> list[str]:
     """Texts out of one text, a list, or the challenge's [{"answer": …}, …]; a list written as text is read too."""
     found = _listed(value)
+    if not found:
+        raise ValueError("there is none")
+    if all(type(one) is str for one in found):
+        return found
     return [text(one["answer"] if isinstance(one, dict) else one) for one in found]
 
 
 def options(value: Any) -> list[str]:
     """The options of a multiple choice; none for an empty list or none at all."""
-    return texts(value) if value not in (None, "") else []
+    return texts(value) if value not in (None, "", "[]", []) else []
 
 
 def whole(value: Any) -> int:

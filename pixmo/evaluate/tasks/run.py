@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pixmo.errors import BadRecord, BadSetting, BadSource, UnknownName
+from pixmo.errors import BadSetting, BadSource
 from pixmo.evaluate.statistics.formulas import columns_of, mean
 from pixmo.evaluate.statistics.paired import Paired, paired
 from pixmo.evaluate.statistics.resample import Estimate, Floats, estimate, resampled_sums
 from pixmo.evaluate.tasks.registry import Task
-from pixmo.evaluate.tasks.registry_metrics import Metric, Scored
+from pixmo.evaluate.tasks.registry_metrics import Refused, Scored
 from pixmo.evaluate.tasks.run_predictions import Answers, Given, read_given, tied
 from pixmo.evaluate.tasks.truth import Example, Truth, common_key, examples, truth_digest
 from pixmo.ids import Digest
@@ -127,11 +127,7 @@ def _examples(
 def _model(
     task: Task, found: Sequence[Example], answers: Answers, place: Any, settings: Settings, samples: int
 ) -> Model:
-    metric = task.metric()
-    scored = [
-        None if text is None else _scored(metric, text, example, settings.legacy)
-        for example, text in zip(found, answers.texts, strict=True)
-    ]
+    scored = _scored(task, found, answers, settings.legacy)
     nothing = (None,) * len(task.scores)
     values = np.array([one.scores if one else nothing for one in scored], np.float64).reshape(len(found), -1)
     return Model(answers, scored, _lines(task, found, values, place, settings.seed, samples))
@@ -146,13 +142,20 @@ def _difference(first: Model, other: Model, place: Any, seed: int, samples: int)
     return Difference(other.answers.model, first.answers.model, int(both.sum()), found)
 
 
-def _scored(metric: Metric, text: str, example: Example, legacy: bool) -> Scored:
+def _scored(task: Task, found: Sequence[Example], answers: Answers, legacy: bool) -> list[Scored | None]:
+    """What the metric gives each answer; None for an example without one."""
+    there = [i for i, text in enumerate(answers.texts) if text is not None]
     try:
-        found = metric(text, example.truth, legacy=legacy)
-    except (BadRecord, UnknownName) as error:  # of the ground truth: no prediction is refused
-        raise BadSource(f"ground truth of {example.id[:120]!r}: {error}") from error
-    # nan: the official evaluator fails here, so that it has no score to give
-    return found._replace(scores=tuple(None if s is None or math.isnan(s) else s for s in found.scores))
+        scored = task.metric([answers.texts[i] or "" for i in there], [found[i].truth for i in there], legacy=legacy)
+    except Refused as error:
+        raise BadSource(f"ground truth of {found[there[error.place]].id[:120]!r}: {error}") from error
+    by_place = dict(zip(there, map(_finite, scored), strict=True))
+    return [by_place.get(i) for i in range(len(found))]
+
+
+def _finite(one: Scored) -> Scored:
+    """nan: the official evaluator fails here, so that it has no score to give."""
+    return one._replace(scores=tuple(None if s is None or math.isnan(s) else s for s in one.scores))
 
 
 def _lines(task: Task, found: Sequence[Example], values: Floats, place: Any, seed: int, samples: int) -> list[Line]:

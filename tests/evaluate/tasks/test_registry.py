@@ -28,7 +28,7 @@ def test_a_metric_gives_as_many_scores_as_its_task_names(task: Task, legacy: boo
     truth = {field.name: TRUTH[field.name] for field in task.fields}
     if task.name == "mathvista":
         truth["question_type"] = "multi_choice"
-    scores = task.metric()("the answer", truth, legacy=legacy).scores
+    scores = task.metric(["the answer"], [truth], legacy=legacy)[0].scores
     assert len(scores) == len(task.scores)
     assert all(score is None or score != score or 0 <= score <= 1 for score in scores)
 
@@ -39,7 +39,7 @@ def test_fields_of_a_task_have_names_of_their_own(task: Task) -> None:
     names = [field.name for field in task.fields]
     assert len(set(names)) == len(names)
     assert set(task.averaged) <= {field.name for field in task.groups}
-    assert len(inspect.signature(task.metric()).parameters) == 3
+    assert len(inspect.signature(task.metric).parameters) == 3
 
 
 def test_an_unknown_task_names_the_nearest() -> None:
