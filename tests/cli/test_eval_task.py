@@ -16,6 +16,9 @@ import pytest
 from pixmo.cli import run
 from pixmo.evaluate.tasks.registry import TASKS
 from tests.hub import Hub
+from tests.pictures import png
+from tests.road.lists import ADDRESSES
+from tests.server.trouble import TroubleServer
 
 QUICK = ["--samples", "200"]
 
@@ -160,3 +163,63 @@ def _told(hub: Hub, home: Path, task: str, predictions: Path, *more: str) -> Any
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_a_finished_folder_is_ground_truth(tmp_path: Path) -> None:
+    """What `pixmo download` made of points with masks scores answers about them, each annotation of a picture by its label."""
+    mask = [[x > 4 for x in range(10)]] * 10  # the right half
+    with TroubleServer(addresses=ADDRESSES[:1]) as host:
+        host.pictures["1.png"] = png(1, (10, 10))
+        url = host.url("/p/1.png")
+        rows = [
+            {"image_url": url, "label": name, "points": [{"x": x, "y": 50.0}], "masks": [mask]}
+            for name, x in [("cat", 80.0), ("dog", 60.0)]
+        ]
+        (tmp_path / "list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        made = [
+            "download",
+            "list.jsonl",
+            "out",
+            "--as",
+            "points",
+            "--unit",
+            "percent",
+            "--allow-host",
+            "127.0.0.0/8",
+            "--n-proc",
+            "1",
+        ]
+        _pixmo(tmp_path, *made, "--min-free-disk", "1MB", "--quiet")
+    said = [
+        {"image_url": url, "label": name, "prediction": f'<point x="{x}" y="20" alt="a">a</point>'}
+        for name, x in [("cat", 70), ("dog", 20)]
+    ]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in said))
+    told = json.loads(_pixmo(tmp_path, "eval", "task", "points-eval", "p.jsonl", "--truth", "out", "--json", *QUICK))
+    assert (told["truth"]["examples"], told["truth"]["pictures"], told["truth"]["id"]) == (2, 1, ["image_url", "label"])
+    assert told["models"]["p"]["scores"]["f1"]["value"] == 0.5
+
+
+@pytest.mark.slow
+def test_a_set_of_the_hub_is_ground_truth(tmp_path: Path) -> None:
+    """Any set with the columns a task needs, by its name on the Hub; its pictures are passed over."""
+    rows = [
+        {"id": "a", "answer": "B", "image": {"bytes": b"x", "path": "a.jpg"}},
+        {"id": "b", "answer": "left", "image": None},
+    ]
+    said = '{"id": "a", "prediction": "b"}\n{"id": "b", "prediction": "Left."}\n'
+    (tmp_path / "p.jsonl").write_text(said)
+    with Hub() as hub:
+        hub.add("someone/world", {"data/test.parquet": parquet(rows)})
+        told = _told(hub, tmp_path, "realworldqa", tmp_path / "p.jsonl", "--truth", "someone/world", "--split", "test")
+    assert told["truth"]["name"] == "someone/world:test"
+    assert told["models"]["p"]["scores"]["accuracy"]["value"] == 1.0
+
+
+def _pixmo(folder: Path, *argv: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pixmo", *argv], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

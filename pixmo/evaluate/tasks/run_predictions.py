@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pixmo.errors import BadSetting, BadSource
-from pixmo.evaluate.tasks.truth import key_of, shown
+from pixmo.evaluate.tasks.truth import require_key, shown
 from pixmo.evaluate.tasks.truth_files import Row, file_rows
 from pixmo.ids import Digest, digest_of
 
@@ -71,7 +71,7 @@ def tied(given: Given, ids: Sequence[str], key: tuple[str, ...], allow_missing: 
     by_id: dict[str, str] = {}
     twice: list[str] = []
     for number, row in enumerate(given.rows, 1):
-        id_ = key_of(row, key)
+        id_ = require_key(row, key, f"{given.source}: row {number}")
         if id_ in by_id:
             twice.append(id_)
         by_id[id_] = _text(row.get(given.column), f"{given.source}: row {number}: {given.column}")

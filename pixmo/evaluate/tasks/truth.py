@@ -126,6 +126,14 @@ def key_of(row: Row, columns: Names) -> str:
     return " | ".join(_plain(row.get(name)) for name in columns)
 
 
+def require_key(row: Row, columns: Names, where: str) -> str:
+    """As `key_of`. Raises BadSource where a part of the id is not there."""
+    for name in columns:
+        if row.get(name) is None:
+            raise BadSource(f"{where}: has no {name}, which says what the row is about")
+    return key_of(row, columns)
+
+
 def _plain(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
@@ -138,7 +146,7 @@ def examples(
     found: dict[str, Example] = {}
     twice: list[str] = []
     for number, row in enumerate(rows, 1):
-        id_ = key_of(row, key)
+        id_ = require_key(row, key, f"{name}: row {number}")
         if id_ in found:
             twice.append(id_)
             continue

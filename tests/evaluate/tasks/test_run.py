@@ -159,6 +159,7 @@ def test_with_allow_missing_the_rest_is_scored(tmp_path: Path) -> None:
         ([{"id": 0, "caption": "0"}], r"no column prediction.*there are caption, id.*--column"),
         ([{"id": 0, "prediction": {"a": 1}}], "row 1: prediction is .* a text is needed"),
         ([{"name": "x", "prediction": "0"}], "share no column"),
+        ([{"id": 0, "prediction": "0"}, {"prediction": "1"}], r"p\.jsonl: row 2: has no id"),
     ],
 )
 def test_wrong_predictions_are_told_in_one_line(tmp_path: Path, rows: list[dict[str, Any]], told: str) -> None:
