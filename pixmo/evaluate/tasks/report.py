@@ -27,11 +27,11 @@ def write_report(out: Path, results: Results) -> None:
 
 def as_json(results: Results) -> dict[str, Any]:  # Any: plain JSON
     """Everything but the single answers, stamped with what it was made of; no clock and no path of this machine."""
-    from pixmo import __version__
+    import pixmo
 
     settings = results.settings
     return {
-        "pixmo": __version__,
+        "pixmo": pixmo.__version__,
         "task": results.task.name,
         "scoring": "official" if settings.legacy else "corrected",
         "truth": {
