@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,9 @@ def write_report(out: Path, results: Results) -> None:
 
 def as_json(results: Results) -> dict[str, Any]:  # Any: plain JSON
     """Everything but the single answers, stamped with what it was made of; no clock and no path of this machine."""
-    import pixmo
-
     settings = results.settings
     return {
-        "pixmo": pixmo.__version__,
+        "pixmo": _version(),
         "task": results.task.name,
         "scoring": "official" if settings.legacy else "corrected",
         "truth": {
@@ -47,6 +46,13 @@ def as_json(results: Results) -> dict[str, Any]:  # Any: plain JSON
         "models": {model.answers.model: _model(model) for model in results.models},
         "differences": {d.model: _difference(d) for d in results.differences},
     }
+
+
+def _version() -> str:
+    try:
+        return version("pixmo")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0+unknown"
 
 
 def _difference(found: Difference) -> dict[str, Any]:
