@@ -159,7 +159,7 @@ def _write(
     if frozen is not None:
         publish_bytes(out / FROZEN, frozen)
     with working_on(out) as (_, store):
-        publish_bytes(out / ANSWERS, b"".join(answers_of(prompts, store)))
+        publish_bytes(out / ANSWERS, answers_of(recipe, out, store))
     return results
 
 

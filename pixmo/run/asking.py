@@ -155,15 +155,20 @@ class Journalled(Generic[Q]):
         self._queue.clear()
 
     def _answer(self, line: Line) -> Answer[Any]:
-        facts = {k: v for k, v in line.items() if k not in OWN}
-        outcome = self._outcomes(line["outcome"])
-        value = facts.get(self._value) if outcome == "ok" else None  # what a refusal said is a fact and no answer
-        return Answer(outcome, value, line.get("detail") or "", facts)
+        return answer_in(line, self._outcomes, self._value)
 
     async def _sync_now_and_then(self) -> None:
         if monotonic() - self._synced_at > SYNC_S:
             self._synced_at = monotonic()
             await asyncio.to_thread(self._store.sync)
+
+
+def answer_in(line: Line, outcomes: type[AnyOutcome], value: str = "") -> Answer[Any]:
+    """The answer that a line of the journal tells; `value` names the fact that is its value."""
+    facts = {k: v for k, v in line.items() if k not in OWN}
+    outcome = outcomes(line["outcome"])
+    said = facts.get(value) if outcome == "ok" else None  # what a refusal said is a fact and no answer
+    return Answer(outcome, said, line.get("detail") or "", facts)
 
 
 def _looked_at(future: asyncio.Future[Any]) -> None:
