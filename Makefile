@@ -1,6 +1,7 @@
 # make demo    the road walked once on this machine, no network: look at the report it leaves
 # make test    everything, slow tests included (NO_SKIPS=1: a test skipped for want of something fails the run)
 # make fast    what to run while working: under a minute
+# make harnesses   the tests of integrations/ in the real lmms-eval and inspect_ai, in environments of their own
 # make check   ruff, formatting, types, the pages of docs/
 #
 # Needs python 3.11 or newer with venv, and make. PYTHON=… chooses another python, ARGS=… goes to pytest.
@@ -13,7 +14,7 @@ WORKERS ?= 2
 SKIPS := $(if $(NO_SKIPS),-p no_skips)
 PYTEST := PYTHONPATH=scripts $(BIN)/python -m pytest $(SKIPS)
 
-.PHONY: help demo test fast check format clean
+.PHONY: help demo test harnesses fast check format clean
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -31,6 +32,19 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(PYTEST) -n $(WORKERS) $(ARGS)
+
+# lmms-eval asks for torchvision and much else that this task does not use: only what is imported is installed.
+TESTING := pytest pytest-asyncio pytest-timeout pytest-randomly pytest-xdist hypothesis pyyaml
+LMMS := lmms-eval==0.7.3
+LMMS_NEEDS := accelerate evaluate httpx loguru pytablewriter python-dotenv pytz sacrebleu tabulate tenacity transformers wandb
+harnesses:
+	$(PYTHON) -m venv --clear .venv-lmms
+	.venv-lmms/bin/python -m pip install --quiet torch==2.13.0 -e . $(TESTING) $(LMMS_NEEDS)
+	.venv-lmms/bin/python -m pip install --quiet --no-deps $(LMMS)
+	.venv-lmms/bin/python -m pytest tests/integrations $(ARGS)
+	$(PYTHON) -m venv --clear .venv-inspect
+	.venv-inspect/bin/python -m pip install --quiet -e . $(TESTING) inspect_ai==0.3.285
+	.venv-inspect/bin/python -m pytest tests/integrations $(ARGS)
 
 fast: $(STAMP)
 	$(PYTEST) -n $(WORKERS) -m 'not slow and not gpu' $(ARGS)

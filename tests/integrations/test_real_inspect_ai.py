@@ -1,4 +1,4 @@
-"""cap-F1 in inspect_ai: the real harness with its own mock model, where it is installed."""
+"""cap-F1 in the real inspect_ai, with its own mock model: `make harnesses` installs it in an environment of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from tests.server.chat import ChatServer
 from tests.server.judge import Judge
 
-inspect_ai = pytest.importorskip("inspect_ai", reason="pip install inspect_ai")
 pytestmark = pytest.mark.slow
 
 FILE = Path(__file__).parents[2] / "integrations" / "inspect_ai" / "cap_f1.py"
