@@ -11,7 +11,7 @@ import click
 from pixmo.cli.effort import effort_of, effort_options
 from pixmo.cli.judged_road import METRICS, USUAL, judged_road, known_settings
 from pixmo.cli.options import COUNT, Command, settings_options
-from pixmo.cli.printing import MAY_RETRY, told
+from pixmo.cli.printing import MAY_RETRY, retry_line, told
 from pixmo.cli.road import name_of
 from pixmo.cli.road_options import given
 from pixmo.engines.chat.settings import ChatSettings
@@ -98,7 +98,7 @@ def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str
         from pixmo.cli.eval_estimate import print_estimate
 
         return print_estimate(recipe, source, out, effort, values["as_json"])
-    summary = run_recipe(recipe, out, effort, before=_taking(values["answers"], out))
+    run_recipe(recipe, out, effort, before=_taking(values["answers"], out))
     results = _write(recipe, source, out, values)
     from pixmo.evaluate.captions.table import table_lines
 
@@ -107,7 +107,9 @@ def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str
         if values["as_json"]
         else "\n".join([*table_lines(results), f"look at {out / 'eval.html'}"])
     )
-    return MAY_RETRY if summary.retryable else 0
+    if results.may_pass and not values["as_json"]:
+        print(f"{retry_line(results.may_pass, out, 'answer')}, then this command once more")
+    return MAY_RETRY if results.may_pass else 0
 
 
 def recipe_of_options(predictions: tuple[str, ...], references: str, said: dict[str, Any], values: dict[str, Any]) -> Recipe:  # fmt: skip  # Any: option values
@@ -150,7 +152,7 @@ def _write(
     prompts = prompts_of(recipe)
     stamp = {
         "seed": values["seed"], "sample": values["sample"], "references": source.references_digest, "pictures": source.pictures,
-        "missing": source.missing, "missing_first": list(source.missing_first), "prompts": sorted(prompts),
+        "models": source.models, "missing": source.missing, "missing_first": list(source.missing_first), "prompts": sorted(prompts),
         "settings": _settings(recipe),
     }  # fmt: skip
     results = write_results(out, stamp=stamp, human=values["human"])

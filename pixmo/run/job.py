@@ -138,15 +138,19 @@ def planned(recipe: Recipe, folder: Folder, store: Store, progress: Progress, up
     progress.note(f"reading {source.name}")
     fresh = build_plan(source, columns, splits, folder.side_files(), store, facts, progress.rows_read)
     if plan is not None and fresh.digest != plan.digest and not update:
-        raise BadFolder(
-            f"{folder.out}: was made from another list or with other splits; `pixmo update {folder.out} {recipe.input}` does "
-            "only what is new, or choose another folder"
-        )
+        raise BadFolder(_other_list(folder.out, recipe))
     fresh = Plan(fresh.source, as_read_back(identity), fresh.roles, fresh.splits, fresh.shards, fresh.facts)
     store.sync()  # embedded pictures: the plan must not outlive them
     fresh.publish(folder.plan_path)
     release_memory()
     return fresh
+
+
+def _other_list(out: Path, recipe: Recipe) -> str:
+    if recipe.source.get("references"):
+        return f"{out}: was made from other captions, references or another sample of them; choose another folder"
+    update = f"`pixmo update {out} {recipe.input}` does only what is new"
+    return f"{out}: was made from another list or with other splits; {update}, or choose another folder"
 
 
 def open_input(

@@ -71,3 +71,68 @@ def test_answers_of_others_in_a_shared_store_are_not_shipped(tmp_path):
     assert "secret" not in told.read_text()
     for name in MADE:
         assert (tmp_path / "shared" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
+
+
+def test_models_stand_in_the_order_they_were_given(tmp_path):
+    """Also when the first one lacks the first pictures: the others are compared with it, over the pictures both have, and each lack is told."""
+    refs = references(tmp_path / "refs.jsonl", *["A dog. A cat."] * 8)
+    every = [{"id": str(n), "prediction": "A dog." if n % 2 else "A dog. A cat."} for n in range(8)]
+    with ChatServer(Judge()) as server:
+        for first in range(0, 8, 2):  # whichever pictures the sample begins with
+            part = jsonl(
+                tmp_path / "part.jsonl", [row for row in every[:6] if row["id"] not in (str(first), str(first + 1))]
+            )
+            whole = jsonl(tmp_path / "whole.jsonl", every[:7])
+            out = tmp_path / f"out{first}"
+            told = judge(server, [f"part={part}", f"whole={whole}"], refs, out, "--allow-missing")
+            found = results(out)
+            assert [m["model"] for m in found["models"]] == ["part", "whole"]
+            n = len(part.read_text().splitlines())
+            assert [(m["pictures"], m["missing"]) for m in found["models"]] == [(n, 8 - n), (7, 1)]
+            assert found["missing"] == 9 - n
+            assert "difference to part" in told
+            assert {d["difference"]["pictures"] for d in found["differences"]} == {n}
+            assert {d["difference"]["value"] for d in found["differences"]} == {
+                0.0
+            }  # over common pictures they are the same
+
+
+def test_statements_of_people_that_fail_are_told(tmp_path):
+    """Recall is of the other pictures then, and a line says of how many it is not."""
+    refs = references(tmp_path / "refs.jsonl", "A dog.", "A cat.", "A fox.")
+    models = [str(predictions(tmp_path / "p.jsonl", "A dog.", "A cat.", "A fox."))]
+    rule = Judge()
+
+    def fails(body: dict[str, Any]) -> str:
+        return "no" if "A fox" in json.dumps(body) and "transcript_statements" in json.dumps(body) else rule(body)
+
+    with ChatServer(fails) as server:
+        told = judge(server, models, refs, tmp_path / "out")
+    assert "pictures whose people's statements could not be made: 1; recall leaves them out" in told
+    assert results(tmp_path / "out")["models"][0]["metrics"]["recall"]["pictures"] == 2
+
+
+def test_what_may_pass_is_asked_again_by_the_command_that_is_told(tmp_path):
+    """A judge that is down for a while: exit code 3, `pixmo retry` and the same command, and the numbers are there."""
+    refs = references(tmp_path / "refs.jsonl", "A dog.", "A cat.")
+    models = [str(predictions(tmp_path / "p.jsonl", "A dog.", "A cow."))]
+    out = tmp_path / "out"
+    with ChatServer(Judge(), shares={"500": 1.0}) as server:
+        told = judge(server, models, refs, out, "--chat-retries", "0", code=3)
+        assert f"pixmo retry {out}, then this command once more" in told
+        server.shares = {}
+        subprocess.run([sys.executable, "-m", "pixmo", "retry", str(out)], check=True, capture_output=True)
+        judge(server, models, refs, out)
+    assert results(out)["models"][0]["metrics"]["recall"]["value"] == 0.5
+
+
+def test_another_list_in_the_same_folder_is_refused_with_a_remedy(tmp_path):
+    """In one line that says what differs, and nothing that a shell would not take."""
+    refs = references(tmp_path / "refs.jsonl", "A dog.")
+    with ChatServer(Judge()) as server:
+        judge(server, [str(predictions(tmp_path / "p.jsonl", "A dog."))], refs, tmp_path / "out")
+        before = {name: (tmp_path / "out" / name).read_bytes() for name in MADE}
+        told = judge(server, [str(predictions(tmp_path / "q.jsonl", "A cow."))], refs, tmp_path / "out", code=2)
+    assert "choose another folder" in told
+    assert "(" not in told
+    assert before == {name: (tmp_path / "out" / name).read_bytes() for name in MADE}

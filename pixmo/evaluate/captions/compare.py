@@ -12,7 +12,7 @@ from pixmo.ask import ChatOutcome
 from pixmo.errors import BadSetting
 from pixmo.evaluate.captions.results import Results, setting, stamp_of
 from pixmo.evaluate.captions.rows import judged_rows
-from pixmo.evaluate.captions.summary import results_of
+from pixmo.evaluate.captions.summary import in_order, results_of
 from pixmo.evaluate.captions.tally import COLUMNS, Tally
 from pixmo.evaluate.statistics.resample import SAMPLES
 from pixmo.ids import Digest, digest_of
@@ -49,7 +49,8 @@ def compare(folders: Sequence[Path], samples: int = SAMPLES) -> Results:
         for i, folder in enumerate(folders)
         for row in judged_rows(folder, COLUMNS)
     )
-    return results_of(Tally().take(rows), _common(stamps), {}, samples)
+    names = [told[i, name] for i, tally in enumerate(tallies) for name in in_order(list(tally.models), stamps[i])]
+    return results_of(Tally().take(rows), _common(stamps) | {"models": names}, {}, samples)
 
 
 def _same(name: str, first: Path, one: Any, folder: Path, other: Any) -> None:  # Any: JSON values

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pixmo.ask import ChatOutcome, is_worth_retrying
 from pixmo.errors import BadFolder
 
 RESULTS_FILE = "results.json"
@@ -88,6 +89,15 @@ class Results:
     def missing(self) -> int:
         """How many predictions are missing, as the stamp says or the rows show."""
         return max(int(self.stamp.get("missing") or 0), sum(m.missing for m in self.models))
+
+    @property
+    def may_pass(self) -> int:
+        """How many questions ended so that asking again may end otherwise: a limit, a time-out, a broken connection."""
+        ended = [self.references, *(counts for m in self.models for counts in m.outcomes.values())]
+        # an answer that is of another shape twice in a row is the judge's affair, not the line's
+        return sum(
+            n for counts in ended for o, n in counts.items() if is_worth_retrying(o) and o != ChatOutcome.UNPARSABLE
+        )
 
     def as_json(self) -> dict[str, Any]:  # Any: JSON values
         """Plain values, numbers rounded to six digits, so that they are the same wherever they are computed."""

@@ -46,8 +46,10 @@ def summarise(
 
 def results_of(tally: Tally, stamp: Mapping[str, Any], human: Mapping[str, Agreement], samples: int) -> Results:
     """The results of rows that are counted."""
-    draws = _Draws(tally, human, samples, int(stamp.get("seed") or 0))
+    draws = _Draws(tally, stamp, human, samples)
     used = _costs(tally)
+    names = in_order(list(tally.models), stamp)
+    sampled = max(len(tally.pictures), int(stamp.get("pictures") or 0))
     return Results(
         stamp=dict(stamp),
         pictures=len(tally.pictures),
@@ -55,9 +57,9 @@ def results_of(tally: Tally, stamp: Mapping[str, Any], human: Mapping[str, Agree
         repeats=dict(tally.repeats),
         judges={question: sorted(names) for question, names in sorted(tally.judges.items()) if names},
         models=[
-            _model(name, model, draws, setting(stamp, "protocol") == "ai2") for name, model in tally.models.items()
+            _model(name, tally.models[name], draws, sampled, setting(stamp, "protocol") == "ai2") for name in names
         ],
-        differences=list(draws.differences(list(tally.models))),
+        differences=list(draws.differences(names)),
         self_agreement={m: draws.agreed(a, "self", m) for m, a in tally.same.items() if a.pairs or a.unscored},
         human_agreement={
             m: draws.agreed(a, "human", m) for m, a in human.items() if a.pairs or a.unmatched or a.unscored
@@ -67,17 +69,23 @@ def results_of(tally: Tally, stamp: Mapping[str, Any], human: Mapping[str, Agree
     )
 
 
+def in_order(models: list[str], stamp: Mapping[str, Any]) -> list[str]:
+    """Models as they were given: where predictions are missing, rows may begin with another one."""
+    asked = list(stamp.get("models") or ())
+    return [name for name in asked if name in models] + [name for name in models if name not in asked]
+
+
 class _Draws:
     """All columns of a report and their sums over the same resampled pictures."""
 
-    def __init__(self, tally: Tally, human: Mapping[str, Agreement], samples: int, seed: int) -> None:
-        self.pictures, self._samples, self._seed = tally.pictures, samples, seed
+    def __init__(self, tally: Tally, stamp: Mapping[str, Any], human: Mapping[str, Agreement], samples: int) -> None:
+        self.pictures, self._samples, self._seed = tally.pictures, samples, int(stamp.get("seed") or 0)
         self._place = {picture: i for i, picture in enumerate(self.pictures)}
         self.blocks: Blocks = dict(self._of_models(tally))
-        self.blocks |= dict(self._of_pairs(list(tally.models)))
+        self.blocks |= dict(self._of_pairs(in_order(list(tally.models), stamp)))
         self.blocks |= {("self", metric): a.tables.columns(self.pictures) for metric, a in tally.same.items()}
         self.blocks |= {("human", metric): a.tables.columns(self.pictures) for metric, a in human.items()}
-        self.sums = resampled(self.blocks, samples, seed)
+        self.sums = resampled(self.blocks, samples, self._seed)
 
     def number(self, key: tuple[str, ...], statistic: Statistic = mean) -> Number:
         """One number with its interval; `pictures` are those that are valid, for cap-F1 in either mean."""
@@ -136,7 +144,7 @@ class _Draws:
         return np.concatenate([self.blocks["model", name, m] for m in ("recall", "consistency")], axis=1)
 
 
-def _model(name: str, model: Model, draws: _Draws, is_ai2: bool) -> ModelResults:
+def _model(name: str, model: Model, draws: _Draws, sampled: int, is_ai2: bool) -> ModelResults:
     numbers = {metric: draws.number(("model", name, metric)) for metric in MEANS}
     numbers[CAP_F1] = draws.number(("model", name, CAP_F1), f1_of_means)
     categories: dict[str, dict[str, Number]] = {}
@@ -144,7 +152,7 @@ def _model(name: str, model: Model, draws: _Draws, is_ai2: bool) -> ModelResults
         categories.setdefault(metric, {})[category] = draws.number(("category", name, metric, category))
     lines = draws.number(("model", name, "lines")).value
     return ModelResults(
-        name, len(model.pictures), len(draws.pictures) - len(model.pictures), model.empty, model.refused, model.failed,
+        name, len(model.pictures), sampled - len(model.pictures), model.empty, model.refused, model.failed,
         numbers,
         {metric: dict(sorted(n.items())) for metric, n in sorted(model.verdicts.items())},
         {question: dict(sorted(n.items())) for question, n in sorted(model.outcomes.items()) if n},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Sequence
 
+from pixmo.ask import ChatOutcome
 from pixmo.evaluate.captions.compare import compare
 from pixmo.evaluate.captions.results import Difference, ModelResults, Number, Results, setting
 
@@ -17,6 +18,7 @@ PERCENT = {
 PLAIN = {"n_statements": "statements", "caption_words": "words"}
 SIDE_BY_SIDE = 4
 MANY_UNSCORED = 0.01
+NO_FACTS = {str(o) for o in ChatOutcome if o is not ChatOutcome.OK} | {"too_long"}
 _LONGEST = 26
 
 
@@ -92,6 +94,7 @@ def _table(results: Results) -> Iterator[str]:
 
 def _counts(models: Sequence[ModelResults]) -> Iterator[tuple[str, list[str]]]:
     for heading, counts in (
+        ("without a prediction", [m.missing for m in models]),
         ("empty captions", [m.empty for m in models]),
         ("refused", [m.refused for m in models]),
         ("failed", [m.failed for m in models]),
@@ -131,6 +134,8 @@ def _agreed(results: Results) -> Iterator[str]:
 def _notes(results: Results) -> Iterator[str]:
     if results.missing:
         yield f"predictions missing: {results.missing:,}; scored is what is there"
+    if lost := sum(n for outcome, n in results.references.items() if outcome in NO_FACTS):
+        yield f"pictures whose people's statements could not be made: {lost:,}; recall leaves them out"
     for model in results.models:
         name, share = printable(model.model, _LONGEST), model.metrics["unscored_share"].value or 0.0
         if share > MANY_UNSCORED:
