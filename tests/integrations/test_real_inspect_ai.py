@@ -32,6 +32,7 @@ def test_the_real_harness_reports_what_the_judge_found(
     module: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mock model says one of two things people said, and one nobody knows of: what the judge cannot tell is no part of consistency; the log has the metrics."""
+    import inspect_ai
     from inspect_ai.dataset import Sample
     from inspect_ai.model import ModelOutput, ModelUsage, get_model
     from inspect_ai.solver import generate
