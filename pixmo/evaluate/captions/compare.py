@@ -49,8 +49,8 @@ def compare(folders: Sequence[Path], samples: int = SAMPLES) -> Results:
         for i, folder in enumerate(folders)
         for row in judged_rows(folder, COLUMNS)
     )
-    names = [told[i, name] for i, tally in enumerate(tallies) for name in in_order(list(tally.models), stamps[i])]
-    return results_of(Tally().take(rows), _common(stamps) | {"models": names}, {}, samples)
+    models = [told[i, name] for i, tally in enumerate(tallies) for name in in_order(list(tally.models), stamps[i])]
+    return results_of(Tally().take(rows), _common(stamps) | {"models": models}, {}, samples)
 
 
 def _same(name: str, first: Path, one: Any, folder: Path, other: Any) -> None:  # Any: JSON values
