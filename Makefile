@@ -33,7 +33,7 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(PYTEST) -n $(WORKERS) $(ARGS)
 
-# lmms-eval asks for torchvision and much else that this task does not use: only what is imported is installed.
+# Warnings of the harnesses' own code are theirs. lmms-eval asks for torchvision and much else that this task does not use: only what is imported is installed.
 TESTING := pytest pytest-asyncio pytest-timeout pytest-randomly pytest-xdist hypothesis pyyaml
 LMMS := lmms-eval==0.7.3
 LMMS_NEEDS := accelerate evaluate httpx loguru pytablewriter python-dotenv pytz sacrebleu tabulate tenacity transformers wandb
@@ -41,10 +41,10 @@ harnesses:
 	$(PYTHON) -m venv --clear .venv-lmms
 	.venv-lmms/bin/python -m pip install --quiet torch==2.13.0 -e . $(TESTING) $(LMMS_NEEDS)
 	.venv-lmms/bin/python -m pip install --quiet --no-deps $(LMMS)
-	.venv-lmms/bin/python -m pytest tests/integrations $(ARGS)
+	.venv-lmms/bin/python -m pytest -W ignore::DeprecationWarning tests/integrations $(ARGS)
 	$(PYTHON) -m venv --clear .venv-inspect
 	.venv-inspect/bin/python -m pip install --quiet -e . $(TESTING) inspect_ai==0.3.285
-	.venv-inspect/bin/python -m pytest tests/integrations $(ARGS)
+	.venv-inspect/bin/python -m pytest -W ignore::DeprecationWarning tests/integrations $(ARGS)
 
 fast: $(STAMP)
 	$(PYTEST) -n $(WORKERS) -m 'not slow and not gpu' $(ARGS)
