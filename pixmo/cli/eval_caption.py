@@ -8,17 +8,18 @@ from typing import Any
 
 import click
 
-from pixmo.cli.effort import effort_of, effort_options
+from pixmo.cli.effort import effort_of
 from pixmo.cli.judged_road import METRICS, USUAL, judged_road, known_settings
 from pixmo.cli.options import COUNT, Command, settings_options
 from pixmo.cli.printing import MAY_RETRY, retry_line, told
 from pixmo.cli.road import name_of
 from pixmo.cli.road_options import given
+from pixmo.cli.sections import Sectioned
 from pixmo.engines.chat.settings import ChatSettings
 from pixmo.errors import BadSetting
 from pixmo.run.answers import ANSWERS, answers_of, prompts_of, take_answers
 from pixmo.run.folder import Folder, working_on
-from pixmo.run.job import SAMPLE_SEED, check_stages, open_input, run_recipe
+from pixmo.run.job import SAMPLE_SEED, Effort, check_stages, open_input, run_recipe
 from pixmo.run.plan import Plan
 from pixmo.run.recipe import Recipe, load_stage
 from pixmo.storage.publish import publish_bytes
@@ -26,6 +27,30 @@ from pixmo.storage.store import Store
 
 OWN = ("kind", "prompts", "seed", "repetition")  # said by --video, --prompts, --judge-seed and --metrics
 PATH = click.Path(path_type=Path)
+SECTIONS = {
+    "What is judged": (
+        "references", "out", "sample", "metrics", "repeats", "allow_missing", "prediction_column", "picture_key", "video", "human", "seed",
+    ),
+    "Who judges": (
+        "judge", "base_url", "key_env", "protocol", "prompts", "temperature", "max_tokens", "structured", "judge_seed",
+    ),
+    "What it may cost": ("dry_run", "usd_per_mtok_in", "usd_per_mtok_out", "budget_usd"),
+    "How fast": (
+        "chat_concurrency", "requests_per_min", "tokens_per_min", "chat_timeout_s", "chat_retries", "batch", "batch_poll_s",
+    ),
+    "The same numbers again": ("replay", "answers", "ai2_cache"),
+}  # fmt: skip
+STORE = {
+    "store": "folder for answers, shared by the runs that name it: none is asked for twice [default: inside OUT]",
+    "min_free_bytes": "stop before the disk has less than this free",
+    "quiet": "no progress on stderr",
+}
+EPILOG = """
+With several models the others are compared with the first. The table is printed, OUT/eval.html has every verdict. The same command again
+goes on where it stopped; no answer that came is paid for twice.
+
+A judge of your own machine: --judge NAME --base-url http://localhost:8000/v1.
+"""
 
 
 def judge_options(command: Command) -> Command:
@@ -35,47 +60,55 @@ def judge_options(command: Command) -> Command:
     return settings_options(shared, only=names)(command)
 
 
-@click.command()
-@click.argument("predictions", nargs=-1, required=True)
+@click.command(cls=Sectioned, sections=SECTIONS, epilog=EPILOG)
+@click.argument("predictions", nargs=-1, required=True, metavar="[NAME=]PREDICTIONS...")
 @click.option(
     "--references",
     required=True,
     metavar="REFS",
-    help="What people said of the pictures: a caption set, Ai2's folder, or statements frozen by an earlier run.",
+    help="What people said of the pictures: a list or set with transcripts, Ai2's folder, or references.jsonl of an earlier run.",
 )
 @click.option("-o", "--out", type=PATH, help="Folder to write into.  [default: judged-NAME]")
 @click.option(
     "--metrics",
     default=",".join(USUAL),
-    help=f"What to measure: all, or some of {', '.join(METRICS)}.",
+    help=f"What to ask about: all, or some of {', '.join(METRICS)}. Without the last a rule tells repetition.",
     show_default=True,
 )
-@click.option("--sample", type=COUNT, help="Judge so many pictures, drawn as Ai2 does; all when not given.")
-@click.option("--seed", type=COUNT, default=SAMPLE_SEED, show_default=True, help="Of the sample, and of the bootstrap.")
+@click.option("--sample", type=COUNT, help="Judge so many pictures, drawn as Ai2 draws them; all when not given.")
+@click.option("--seed", type=COUNT, default=SAMPLE_SEED, show_default=True, help="Draws the sample, and the bootstrap.")
 @click.option("--judge-seed", type=COUNT, help="Seed sent with each question, for endpoints that take one.")
 @click.option(
     "--allow-missing", is_flag=True, help="Score what is there when predictions lack pictures; every output says so."
 )
 @click.option("--prediction-column", metavar="NAME", help="Column with the captions, where it is not plain which.")
-@click.option("--picture-key", metavar="NAME", help="Column that ties predictions to references.")
+@click.option(
+    "--picture-key",
+    metavar="NAME",
+    help="Column that ties predictions to references, where it is not image_url or the like.",
+)
 @click.option(
     "--video", is_flag=True, help="Captions of videos: statements with categories, references of one human caption."
 )
 @click.option("--prompts", type=PATH, help="Your prompts for --protocol ai2, a TOML file.")
-@click.option("--human", type=PATH, help="People's verdicts, to see how far the judge agrees with them.")
-@click.option("--answers", type=PATH, help=f"The {ANSWERS} of another run: what it holds is not asked again.")
+@click.option(
+    "--human",
+    type=PATH,
+    help="File of people's verdicts, JSON lines or CSV, to see how far the judge agrees with them.",
+)
+@click.option("--answers", type=PATH, help=f"{ANSWERS} of another run: what it holds is not asked again.")
 @judge_options
 @click.option("--as-recipe", is_flag=True, help="Print the recipe this command would run, and exit.")
 @click.option(
     "--dry-run", is_flag=True, help="Ask about 20 questions, say what all would cost, and exit. Their answers are kept."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print results as JSON.")
-@effort_options
+@settings_options(Effort, {"min_free_bytes": "--min-free-disk"}, STORE, only=STORE)
 @click.pass_context
 def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str, out: Path | None, **values: Any) -> int:  # fmt: skip  # Any: option values
     """Judge dense captions: recall of what people said, consistency with it, cap-F1.
 
-    PREDICTIONS are files or folders, NAME=PATH to name a model; several are compared with the first.
+    PREDICTIONS are files or folders with captions, one per model: JSON, JSONL, CSV, Parquet, texts named after pictures.
     """
     recipe = recipe_of_options(predictions, references, given(ctx), values)
     if values["as_recipe"]:
@@ -87,11 +120,7 @@ def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str
     from pixmo.evaluate.captions.human import read_human
 
     source, _ = open_input(recipe)
-    if "judge_consistency" in [step.use for step in recipe.steps] and source.without_transcripts:
-        raise BadSetting(
-            f"{source.without_transcripts:,} of {source.pictures:,} pictures of {references} have no transcripts, and consistency is judged "
-            "against them; give references that have, or measure --metrics recall"
-        )
+    _check_references(source, references, {step.use for step in recipe.steps})
     if values["human"]:
         read_human(values["human"])
     if values["dry_run"]:
@@ -110,6 +139,20 @@ def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str
     if results.may_pass and not values["as_json"]:
         print(f"{retry_line(results.may_pass, out, 'answer')}, then this command once more")
     return MAY_RETRY if results.may_pass else 0
+
+
+def _check_references(source: Any, name: str, uses: set[str]) -> None:  # Any: a JudgedSource
+    lacking = source.without_transcripts
+    if lacking and "judge_consistency" in uses:
+        instead = "" if source.without_words else ", or measure --metrics recall"
+        raise BadSetting(
+            f"{lacking:,} of {source.pictures:,} pictures of {name} have no transcripts, and consistency is judged against them; "
+            f"give references that have{instead}"
+        )
+    if source.without_words == source.pictures and "judge_recall" in uses:
+        raise BadSetting(
+            f"{name} has neither transcripts nor statements of people, so there is nothing to recall; give references that have"
+        )
 
 
 def recipe_of_options(predictions: tuple[str, ...], references: str, said: dict[str, Any], values: dict[str, Any]) -> Recipe:  # fmt: skip  # Any: option values
@@ -152,7 +195,7 @@ def _write(
     prompts = prompts_of(recipe)
     stamp = {
         "seed": values["seed"], "sample": values["sample"], "references": source.references_digest, "pictures": source.pictures,
-        "models": source.models, "missing": source.missing, "missing_first": list(source.missing_first), "prompts": sorted(prompts),
+        "missing": source.missing, "missing_first": list(source.missing_first), "prompts": sorted(prompts),
         "settings": _settings(recipe),
     }  # fmt: skip
     results = write_results(out, stamp=stamp, human=values["human"])

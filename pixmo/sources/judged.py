@@ -88,7 +88,7 @@ class JudgedSource:
     extra               predictions of pictures that the references do not hold
     nulls               predictions of sampled pictures that are null, which are empty captions
     duplicates          equal predictions left out; `reference_duplicates`: rows of references joined to others
-    without_transcripts sampled pictures of which nothing was said
+    without_transcripts sampled pictures of which nothing was said; `without_words`: and no statements are given either
     references_digest   of the sampled pictures and all that people said of them, whatever their order and files
     """
 
@@ -115,6 +115,7 @@ class JudgedSource:
         self.expected: Expected | None = Expected(self.rows, 0, 0)
         self._told = _told(references, chosen)
         self.without_transcripts = sum(not any(t.strip() for t in r.transcripts) for r in self._told)
+        self.without_words = sum(not any(map(str.strip, _words(r))) for r in self._told)
         self.references_digest = _digest_of_references(chosen, self._told)
 
     def __repr__(self) -> str:
@@ -190,6 +191,12 @@ def _told(refs: References, chosen: Sequence[_Picture]) -> list[Reference]:
     if None in out:
         raise BadSource(f"{refs.name}: was changed while it was read; try again")
     return [told for told in out if told is not None]
+
+
+def _words(told: Reference) -> Iterator[str]:
+    yield from told.transcripts
+    yield from told.statements or ()
+    yield told.text or ""
 
 
 def _digest_of_references(chosen: Sequence[_Picture], told: Sequence[Reference]) -> str:

@@ -41,9 +41,11 @@ class JudgeStage:
     optional: ClassVar[tuple[str, ...]] = ()
     ask_name: ClassVar[str] = ""
 
-    protocol: str = meaning("pixmo", "pixmo: structured answers, strictly read; ai2: free text, by the published rules")
+    protocol: str = meaning(
+        "pixmo", "how the judge is asked: pixmo (answers with a structure) or ai2 (free text, read as Ai2 does)"
+    )
     kind: str = meaning("image", "what was captioned: image or video")
-    judge: str = meaning("", "the language model that judges, as its endpoint calls it; needed")
+    judge: str = meaning("", "the language model that judges, as its endpoint calls it; required")
     base_url: str = meaning("https://api.openai.com/v1", "address of the judge's endpoint, OpenAI-compatible")
     temperature: float = meaning(0.0, "how freely the judge chooses its words")
     max_tokens: int = meaning(4096, "longest answer of the judge, in tokens")
@@ -63,7 +65,7 @@ class JudgeStage:
     budget_usd: float | None = effort(None, "USD one run may cost at the very most; needs both prices; 0 is no limit")
     batch: bool = effort(False, "hand the questions in together, in the provider's batch mode: cheaper, within a day")
     batch_poll_s: float = effort(60.0, "seconds between two looks at a batch")
-    replay: bool = effort(False, "ask nobody: answers come from the journal alone")
+    replay: bool = effort(False, "ask nobody: take the answers at hand, and stop where one is missing")
     ai2_cache: str = effort("", "folder of answers that Ai2's script kept, looked into before anybody is asked")
 
     def __post_init__(self) -> None:

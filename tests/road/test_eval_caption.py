@@ -330,3 +330,12 @@ def test_evaluations_made_apart_are_compared_only_where_they_may_be(data, tmp_pa
     refused = run([*compare, str(tmp_path / "one"), str(tmp_path / "other")], 2).stderr
     assert "judge" in refused
     assert len(refused.strip().splitlines()) == 1
+
+
+def test_references_that_say_nothing_are_refused(data, tmp_path):
+    """Neither transcripts nor statements: there is nothing to recall, and no other metric is offered instead."""
+    mute = jsonl(tmp_path / "mute.jsonl", [{"image_url": url_of(n), "transcripts": []} for n in range(8)])
+    with ChatServer(answer=Judge()) as server:
+        for metrics, says in (("recall", "nothing to recall; give references that have"), ("consistency", "against them; give references that have\n")):  # fmt: skip
+            told = run(words(server, (data[0], mute), tmp_path / "judged", "--metrics", metrics), 2)
+            assert (says in told.stderr, len(server.log)) == (True, 0)
