@@ -39,12 +39,17 @@ def ai2_completion(data: bytes, where: str) -> dict[str, Any]:
             raise TypeError("no text")
         model = told.get("model")
         return {
-            "text": text, "model": model if isinstance(model, str) else None,
+            "text": _whole(text), "model": _whole(model) if isinstance(model, str) else None,
             "tokens_in": _count(usage.get("prompt_tokens")), "tokens_out": _count(usage.get("completion_tokens")),
         }  # fmt: skip
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise BadSource(f"{where}: no completion as Ai2's script keeps them; delete the file to ask anew") from None
 
 
+def _whole(text: str) -> str:
+    """The text with question marks for halves of characters, which JSON can write and UTF-8 cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None

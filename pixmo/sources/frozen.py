@@ -109,13 +109,32 @@ class FrozenReferences:
     def _row(self, number: int, line: bytes) -> FrozenRow:
         try:
             told = json.loads(line)
-            statements, categories = told["statements"], told.get("categories")
+            url, statements, categories = told["image_url"], told["statements"], told.get("categories")
             return FrozenRow(
-                str(told["picture"]), told["image_url"], None if statements is None else tuple(statements),
-                None if categories is None else tuple(categories), tuple(told["transcripts"]),
+                _text(told["picture"]), None if url is None else _text(url), None if statements is None else _texts(statements),
+                None if categories is None else _texts(categories), _texts(told["transcripts"]),
             )  # fmt: skip
-        except (ValueError, KeyError, TypeError, AttributeError):  # the digest fits: somebody else wrote it
+        except (
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ):  # the digest fits: somebody else wrote it
             raise BadSource(f"{self.name}:{number}: is not a line of frozen references; freeze them anew") from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    value.encode()  # raises ValueError for half a character, which JSON can write and UTF-8 cannot
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError("no list")
+    return tuple(_text(value) for value in values)
 
 
 def _written(row: FrozenRow) -> dict[str, Any]:  # Any: JSON values

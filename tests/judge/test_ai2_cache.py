@@ -50,6 +50,17 @@ def test_a_kept_completion_tells_text_model_and_tokens() -> None:
     assert ai2_completion(json.dumps(told).encode(), "x")["tokens_in"] is None
 
 
+def test_a_kept_completion_can_be_written_whatever_is_in_it() -> None:
+    """Halves of characters become question marks, impossible numbers unknown."""
+    told = {
+        "choices": [{"message": {"content": "1. Stated \ud800"}}],
+        "model": "m\udfff",
+        "usage": {"prompt_tokens": 10**30},
+    }
+    found = ai2_completion(json.dumps(told).encode(), "x")
+    assert (found["text"], found["model"], found["tokens_in"]) == ("1. Stated ?", "m?", None)
+
+
 @pytest.mark.parametrize(
     "data", [b"", b"{", b"[]", b'{"choices": []}', b'{"choices": [{"message": {"content": null}}]}', b"\xff"]
 )

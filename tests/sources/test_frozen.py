@@ -87,7 +87,24 @@ def test_a_wrong_header_is_told(tmp_path: Path, header: str, told: str) -> None:
         open_references(write(tmp_path / "r.jsonl", header + "\n"), "image")
 
 
-@pytest.mark.parametrize("line", [b"not json", b"[]", b'{"picture": "a", "image_url": null, "transcripts": []}'])
+WHOLE = {"picture": "a", "image_url": None, "statements": ["A cat."], "transcripts": ["a cat"]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"not json", b"[]", b"[" * 100_000, b'{"picture": "a", "image_url": null, "transcripts": []}',
+        *(
+            json.dumps(WHOLE | wrong).encode()
+            for wrong in (
+                {"picture": 7}, {"picture": "\ud800"}, {"image_url": 5}, {"statements": "abc"}, {"statements": [1]},
+                {"statements": [None]}, {"statements": ["\ud800"]}, {"categories": {"a": 1}}, {"transcripts": [None]},
+                {"transcripts": None},
+            )
+        ),
+    ],
+    ids=lambda line: str(len(line)),
+)  # fmt: skip
 def test_a_line_that_somebody_else_wrote_is_told(tmp_path: Path, line: bytes) -> None:
     """Though the digest fits."""
     header = {"pixmo_references": 1, "digest": digest(line), "judge": "j", "prompt": "p", "pictures": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -80,7 +81,7 @@ def _lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:  # Any: JSON val
 
 
 def _csv(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:  # Any: as above
-    rows = csv.DictReader(text.splitlines(keepends=True))
+    rows = csv.DictReader(io.StringIO(text, newline=""))  # not splitlines: statements may hold other ends of lines
     if missing := [name for name in FIELDS if name not in (rows.fieldnames or ())]:
         raise BadSource(f"{path}: has no column {missing[0]!r}; needed are {', '.join(FIELDS)}")
     try:

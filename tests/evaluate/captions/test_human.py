@@ -87,6 +87,13 @@ def test_csv_is_read_too(tmp_path):
     assert read_human(path) == {("a", "m", "recall"): {"a fact\n0": "yes"}}
 
 
+def test_only_line_feeds_end_a_line_of_csv(tmp_path):
+    """Other separators, which models write too, belong to the statement."""
+    path = tmp_path / "f.csv"
+    path.write_text(HEAD + "a,m,recall,one\u2028two\x85three\x0bfour,yes\n", encoding="utf-8")
+    assert read_human(path) == {("a", "m", "recall"): {"one\u2028two\x85three\x0bfour": "yes"}}
+
+
 def test_the_same_verdict_twice_is_one(tmp_path):
     """Said again is not said twice."""
     path = tmp_path / "f.csv"
