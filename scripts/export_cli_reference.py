@@ -18,6 +18,7 @@ HERE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HERE))
 
 from pixmo.cli import VERBS, module_name  # noqa: E402 – this checkout's, installed or not
+from pixmo.cli.sections import Sectioned  # noqa: E402
 from pixmo.cli.stages import StageFacts, stages  # noqa: E402
 from pixmo.run.recipe import load_stage  # noqa: E402
 
@@ -58,27 +59,50 @@ def cli_page() -> str:
 
 
 def command_section(verb: str) -> Iterator[str]:
-    """One command: usage, what it does, its options."""
+    """One verb, and each command of those that have several."""
     command = importlib.import_module(f"pixmo.cli.{module_name(verb)}").command
+    yield from usage(f"## pixmo {verb}", command)
+    if isinstance(command, click.Group):
+        ctx = click.Context(command)
+        for name in command.list_commands(ctx):
+            found = command.get_command(ctx, name)
+            assert found is not None
+            yield from usage(f"### pixmo {verb} {name}", found)
+
+
+def usage(heading: str, command: click.Command) -> Iterator[str]:
+    """One command: usage, what it does, its options."""
     arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
+    arguments += [command.subcommand_metavar] if isinstance(command, click.Group) else []
     options = [p for p in command.params if isinstance(p, click.Option)]
-    yield f"## pixmo {verb}\n"
-    yield f"```text\npixmo {verb} {'[OPTIONS] ' if options else ''}{' '.join(arguments)}".rstrip() + "\n```\n"
+    called = heading.lstrip("# ")
+    yield f"{heading}\n"
+    yield f"```text\n{called} {'[OPTIONS] ' if options else ''}{' '.join(arguments)}".rstrip() + "\n```\n"
     yield paragraphs(command.help or "")
     if command.epilog:
         yield paragraphs(command.epilog)
-    if options:
-        yield "| option | |\n|---|---|"
-        yield "\n".join(option_row(command, option) for option in options) + "\n"
+    for title, rows in in_sections(command, options):
+        yield f"| {title} | |\n|---|---|"
+        yield "\n".join(option_row(command, option) for option in rows) + "\n"
+
+
+def in_sections(command: click.Command, options: list[click.Option]) -> Iterator[tuple[str, list[click.Option]]]:
+    """As the command's help groups them; one group for all where it does not."""
+    sections = command.sections if isinstance(command, Sectioned) else {}
+    named = {name for names in sections.values() for name in names}
+    groups = [(heading, [o for o in options if o.name in names]) for heading, names in sections.items()]
+    groups.append(("other" if sections else "option", [o for o in options if o.name not in named]))
+    yield from ((heading.lower(), found) for heading, found in groups if found)
 
 
 def option_row(command: click.Command, option: click.Option) -> str:
     """An option as a row of a table."""
     names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))
     names += "".join(f" / `{name}`" for name in option.secondary_opts)
-    value = "" if option.is_flag else f" `{option.metavar or option.type.name.upper()}`"
+    value = "" if option.is_flag else f" `{cell(option.metavar or option.type.name.upper())}`"
+    default = f" [default: {option.default}]" if option.show_default and not option.is_flag else ""
     many = " May be given more than once." if option.multiple else ""
-    return f"| {names}{value} | {cell((option.help or '') + many)} |"
+    return f"| {names}{value} | {cell((option.help or '') + default + many)} |"
 
 
 def stages_page() -> str:
