@@ -21,6 +21,7 @@ from pixmo.errors import PixmoError
 from pixmo.run.folder import Folder
 from pixmo.run.job import Effort, run_recipe
 from pixmo.run.recipe import Recipe
+from pixmo.stages._judging import MOST_CHARS
 
 PILOT_CALLS = 20
 FEWEST_PICTURES = 3  # else nothing can be fitted
@@ -101,7 +102,7 @@ def estimate(recipe: Recipe, source: Any, out: Path, effort: Effort) -> Told:  #
     known = [{**row, **seen[row["picture"], row["model"]]} for row in pilot]
     stage = next(s.stage for s in recipe.steps if getattr(s.stage, "asks", "") == "chat")
     settings = ChatSettings(**stage.chat_settings())
-    uses = [s.use for s in recipe.steps if s.use in KINDS]
+    uses = {s.use: s.stage.is_ai2 for s in recipe.steps if s.use in KINDS}
     asked = sum(1 for use in uses for row in known if row.get(f"{KINDS[use].column}_tokens_in"))
     if not asked:
         raise PixmoError(
@@ -137,20 +138,31 @@ def _plain(batch: Any) -> list[dict[str, Any]]:  # Any: a RecordBatch; column va
     return rows
 
 
-def _total(uses: Sequence[str], pilot: Sequence[Row], rows: Sequence[Row]) -> tuple[int, int]:
-    """(tokens in, tokens out) of all rows."""
+def is_asked(use: str, is_ai2: bool, row: Row) -> bool:
+    """Whether a row's question is sent: none is about what is empty, given, or too long to send."""
+    given, caption = row["given_statements"], _caption(row)
+    is_spoken_of = 0 < _transcripts(row) <= MOST_CHARS
+    if use == "state_references":
+        return given is None and is_spoken_of
+    if (use == "judge_consistency" or (use == "judge_recall" and given is None)) and not is_spoken_of:
+        return False
+    return caption <= MOST_CHARS and (caption > 0 or is_ai2)
+
+
+def _total(uses: Mapping[str, bool], pilot: Sequence[Row], rows: Sequence[Row]) -> tuple[int, int]:
+    """(tokens in, tokens out) of all rows; `uses` are the stages, and whether they are of protocol ai2."""
     ratios = {
         "facts": _ratio(pilot, "reference_statements", _transcripts),
         "said": _ratio(pilot, "statements", _caption),
     }
     total = [0.0, 0.0]
-    for use in uses:
+    for use, is_ai2 in uses.items():
         kind = KINDS[use]
         asked = [row for row in pilot if row.get(f"{kind.column}_tokens_in")]
         if not asked:
             continue
         over = list({row["picture"]: row for row in rows}.values()) if kind.once_per_picture else rows
-        over = [row for row in over if row["given_statements"] is None] if use == "state_references" else over
+        over = [row for row in over if is_asked(use, is_ai2, row)]
         for side, name, size in ((0, "tokens_in", kind.size_in), (1, "tokens_out", kind.size_out)):
             x = np.array([size(row, ratios) for row in asked])
             y = np.array([row[f"{kind.column}_{name}"] or 0 for row in asked], float)
@@ -176,7 +188,7 @@ def _ratio(pilot: Sequence[Row], column: str, size: Callable[[Row], float]) -> f
 
 
 def _range(
-    settings: ChatSettings, uses: Sequence[str], pilot: Sequence[Row], rows: Sequence[Row]
+    settings: ChatSettings, uses: Mapping[str, bool], pilot: Sequence[Row], rows: Sequence[Row]
 ) -> tuple[float, float]:
     chance = np.random.default_rng(0)
     some = rows if len(rows) <= 500 else [rows[i] for i in chance.choice(len(rows), 500, replace=False)]

@@ -19,7 +19,17 @@ from pixmo.judge.asks import id_of, numbered
 from pixmo.judge.reading import read_verdicts
 from pixmo.records.judgement import Verdict
 from pixmo.stage import World
-from pixmo.stages._judging import MOST_CHARS, NO_STATEMENTS, TEXTS, USED, JudgeStage, outcome_of, said_by, usage_of
+from pixmo.stages._judging import (
+    MOST_CHARS,
+    NO_STATEMENTS,
+    TEXTS,
+    TOO_LONG,
+    USED,
+    JudgeStage,
+    outcome_of,
+    said_by,
+    usage_of,
+)
 
 MOST_AT_ONCE = 60  # statements in one question
 DETAIL_FAULTS = 5
@@ -158,7 +168,7 @@ def _repeat_told(stage: JudgeStage, task: Task, of: _Repeat) -> tuple[list[str],
     """Verdicts, outcome, text and detail of one repeat."""
     unscored = [str(task.verdict)] * len(task.statements)
     if not of.answers:
-        return unscored, task.instead or NO_STATEMENTS, None, None
+        return unscored, task.instead or (TOO_LONG if task.statements else NO_STATEMENTS), None, None
     outcome, detail = outcome_of(of.answers)
     if stage.is_ai2:
         text = said_by(of.answers[0]) if of.lines is not None else None

@@ -136,3 +136,17 @@ def test_another_list_in_the_same_folder_is_refused_with_a_remedy(tmp_path):
     assert "choose another folder" in told
     assert "(" not in told
     assert before == {name: (tmp_path / "out" / name).read_bytes() for name in MADE}
+
+
+def test_an_estimate_leaves_out_what_is_not_sent(tmp_path):
+    """Empty captions and a megabyte are not asked about: tokens told before are within 10 % of those taken all the same."""
+    facts = [f"A thing of kind {n} lies here." for n in range(60)]
+    refs = references(tmp_path / "refs.jsonl", *(" ".join(facts[n : n + 3]) for n in range(50)), "x" * 10**6)
+    captions = ["" if n % 3 == 1 else " ".join(facts[n : n + 2]) for n in range(49)] + ["y" * 10**6, "A dog."]
+    models = [str(predictions(tmp_path / "p.jsonl", *captions))]
+    with ChatServer(Judge()) as server:
+        told = json.loads(judge(server, models, refs, tmp_path / "out", "--dry-run", "--json"))
+        judge(server, models, refs, tmp_path / "out")
+        took = server.tokens()
+    assert told["tokens_in"] == pytest.approx(took[0], rel=0.1)
+    assert told["tokens_out"] == pytest.approx(took[1], rel=0.1)

@@ -143,6 +143,12 @@ async def test_a_statement_of_a_megabyte_is_not_sent(tmp_path: Path) -> None:
     assert row["recall_verdicts"] == [["unscored", "yes", "no", "no"]]
 
 
+async def test_statements_all_too_long_to_send_are_told_as_such() -> None:
+    """There are some, and why none of them was judged is the outcome."""
+    (row,) = await unasked(JudgeRecall(), about(CAPTION, ["x" * 60_001, "y" * 70_000]))
+    assert (row["recall_verdicts"], row["recall_outcome"]) == ([["unscored"] * 2], ["too_long"])
+
+
 async def test_repeats_are_asked_for_anew(tmp_path: Path) -> None:
     """With another seed each where there is one; those that are there already are not asked again when more are wanted."""
     with ChatServer(answer=Judge(noise=0.5)) as server:

@@ -18,7 +18,7 @@ PERCENT = {
 PLAIN = {"n_statements": "statements", "caption_words": "words"}
 SIDE_BY_SIDE = 4
 MANY_UNSCORED = 0.01
-NO_FACTS = {str(o) for o in ChatOutcome if o is not ChatOutcome.OK} | {"too_long"}
+NO_FACTS = {str(o) for o in ChatOutcome if o is not ChatOutcome.OK} | {"too_long", "no_transcripts"}
 _LONGEST = 26
 
 
