@@ -41,10 +41,10 @@ harnesses:
 	$(PYTHON) -m venv --clear .venv-lmms
 	.venv-lmms/bin/python -m pip install --quiet torch==2.13.0 -e . $(TESTING) $(LMMS_NEEDS)
 	.venv-lmms/bin/python -m pip install --quiet --no-deps $(LMMS)
-	.venv-lmms/bin/python -m pytest -W ignore::DeprecationWarning tests/integrations $(ARGS)
+	.venv-lmms/bin/python -m pytest -W default tests/integrations $(ARGS)
 	$(PYTHON) -m venv --clear .venv-inspect
 	.venv-inspect/bin/python -m pip install --quiet -e . $(TESTING) inspect_ai==0.3.285
-	.venv-inspect/bin/python -m pytest -W ignore::DeprecationWarning tests/integrations $(ARGS)
+	.venv-inspect/bin/python -m pytest -W default tests/integrations $(ARGS)
 
 fast: $(STAMP)
 	$(PYTEST) -n $(WORKERS) -m 'not slow and not gpu' $(ARGS)
