@@ -16,6 +16,16 @@ from pixmo.page.html import Child, Html, foreign, shortened, tag
 from pixmo.page.numbers import count
 
 PAGE_FILE = "eval.html"
+_MEANINGS = {
+    "cap-F1": "harmonic mean of recall and consistency, of the means over pictures; per picture: its mean over pictures",
+    "recall": "share of people's statements that the caption states; recall@10 counts ten of each at most",
+    "consistency": "share of the caption's statements that agree with people, of those that agree or contradict",
+    "repeated share": "how much of a caption was said before in it; repeating: captions that repeat themselves too much",
+    "unscored": "verdicts without a valid answer; they are in no other number",
+    "pictures to see 1 point": "how many pictures would show a difference of one point in four runs of five",
+    "kappa": "agreement beyond chance: 0 is chance, 1 always the same",
+}
+"""For those who were sent the page and nothing else."""
 _NAMES = PERCENT | PLAIN
 _COUNTS = {
     "pictures": "pictures", "missing": "without a prediction", "empty": "empty captions", "refused": "refused by the judge",
@@ -58,7 +68,13 @@ def _summary(results: Results) -> Html:
     for heading in ("pictures", "missing", "empty", "refused", "failed"):
         rows.append((_COUNTS[heading], [count(getattr(m, heading)) for m in models]))
     what = "Per cent with 95 % intervals over pictures; statements and words are means per caption"
-    return tag("section", tag("h2", "Summary"), _table(what, ["", *(foreign(m.model, 60) for m in models)], rows))
+    table = _table(what, ["", *(foreign(m.model, 60) for m in models)], rows)
+    return tag("section", tag("h2", "Summary"), table, _meanings())
+
+
+def _meanings() -> Html:
+    told = [(tag("dt", name), tag("dd", meaning)) for name, meaning in _MEANINGS.items()]
+    return tag("details", tag("summary", "What the numbers are"), tag("dl", told))
 
 
 def _differences(results: Results) -> Html | None:

@@ -3,6 +3,12 @@
 STYLE = """
 thead th.number{white-space:normal;overflow-wrap:anywhere;min-width:5rem}
 tbody th{min-width:9rem}
+table caption{position:sticky;left:0;max-width:calc(100vw - 3rem)}
+details{margin-top:1rem}
+summary{cursor:pointer;color:var(--soft);font-size:.9rem}
+dl{display:grid;grid-template-columns:max-content minmax(0,1fr);gap:.3rem 1.25rem;font-size:.9rem}
+dt{font-weight:600}
+dd{margin:0}
 [hidden]{display:none!important}
 .filters{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:.5rem 1.25rem;align-items:center;padding:.75rem 0;margin-bottom:1rem;background:var(--ground);border-bottom:1px solid var(--edge)}
 .filters label{color:var(--soft);font-size:.9rem}
@@ -29,7 +35,7 @@ article h4{margin:1rem 0 .35rem;font-size:.9rem;font-weight:600;color:var(--soft
 .unscored{color:var(--left)}
 .notes{list-style:none;padding:0;margin:1rem 0}
 .notes li{border-left:3px solid var(--again);padding-left:.6rem;margin-bottom:.3rem}
-@media(max-width:46rem){.case{grid-template-columns:minmax(0,1fr)}.filters{position:static}.told li{grid-template-columns:minmax(0,1fr);gap:0}}
+@media(max-width:46rem){dl{grid-template-columns:minmax(0,1fr);gap:0}dd{margin-bottom:.5rem}.case{grid-template-columns:minmax(0,1fr)}.filters{position:static}.told li{grid-template-columns:minmax(0,1fr);gap:0}}
 @media print{.filters{display:none}article.card{content-visibility:visible}}
 """
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pixmo.ask import ChatOutcome
 from pixmo.evaluate.captions.compare import compare
 from pixmo.evaluate.captions.results import Difference, ModelResults, Number, Results, setting
+from pixmo.stages.judge_repetition import RULE
 
 PERCENT = {
     "cap_f1": "cap-F1", "recall": "recall", "recall_at_10": "recall@10", "consistency": "consistency", "cap_f1_per_picture": "cap-F1 per picture",
@@ -58,7 +59,7 @@ def shown_p(p: float | None) -> str:
 def about(results: Results) -> str:
     """Protocol, judges and how much was judged, on one line."""
     protocol, kind = setting(results.stamp, "protocol") or "?", setting(results.stamp, "kind") or "image"
-    names = sorted({name for names in results.judges.values() for name in names})
+    names = sorted({name for names in results.judges.values() for name in names} - {RULE})
     noun = "video" if kind == "video" else "picture"
     asked = max(results.repeats.values(), default=0)
     return " · ".join(
@@ -115,7 +116,7 @@ def _compared(results: Results) -> Iterator[str]:
 
 def _told(found: Difference) -> list[str]:
     needed = found.pictures_needed.get("0.01")
-    enough = f"1 point takes {needed:,} pictures" if needed else ""
+    enough = f"{needed:,} pictures to see 1 point" if needed else ""
     return [shown(found.metric, found.difference), shown_p(found.p), f"{found.difference.pictures:,} pictures", enough]
 
 
@@ -133,7 +134,7 @@ def _agreed(results: Results) -> Iterator[str]:
 
 def _notes(results: Results) -> Iterator[str]:
     if results.missing:
-        yield f"predictions missing: {results.missing:,}; scored is what is there"
+        yield f"{results.missing:,} predictions are missing; only what is there is scored"
     if lost := sum(n for outcome, n in results.references.items() if outcome in NO_FACTS):
         yield f"pictures whose people's statements could not be made: {lost:,}; recall leaves them out"
     for model in results.models:

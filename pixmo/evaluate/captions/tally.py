@@ -16,6 +16,7 @@ from pixmo.errors import BadFolder
 from pixmo.evaluate.captions.rows import METRICS, Row, category_of, is_bound, repeats_in
 from pixmo.evaluate.statistics.resample import Floats
 from pixmo.records.judgement import Verdict
+from pixmo.stages.judge_repetition import RULE
 
 LABELS = (Verdict.YES, Verdict.NO, Verdict.CANNOT_TELL)
 """The classes of agreement; `unscored` is no answer, and counted apart."""
@@ -50,7 +51,7 @@ class Used:
         self.tokens_out += written or 0
         if cost is not None:
             self.usd.append(cost)
-        elif row[f"{question}_by"]:
+        elif row[f"{question}_by"] not in (None, RULE):
             self.unpriced += 1
 
     def __add__(self, other: Used) -> Used:

@@ -11,6 +11,7 @@ import pytest
 from pixmo.errors import BadFolder
 from pixmo.evaluate.captions.rows import judged_rows
 from pixmo.evaluate.captions.summary import summarise
+from pixmo.evaluate.captions.table import about
 from pixmo.evaluate.captions.tally import COLUMNS
 from pixmo.evaluate.statistics.formulas import columns_of, mean
 from pixmo.evaluate.statistics.resample import estimate, resampled_sums
@@ -200,3 +201,10 @@ def of_golden(image):
         )
     )
     return row(image["id"], "m", recall, consistency)
+
+
+def test_a_rule_costs_nothing_and_is_no_judge(tmp_path):
+    """Repetition found by rule: nobody was asked, so no price is missing, and nobody judged."""
+    found = results(tmp_path, [row("a", "m", repetition_by="rule")])
+    assert found.costs["total"]["unpriced"] == 0
+    assert "judged by nobody" in about(found)

@@ -45,7 +45,7 @@ def test_what_a_reader_must_know_stands_below(tmp_path):
     rows = [row("a", "m", "y-", "y", recall_outcome=["refused"]), row("b", "m", "y", "y")]
     notes = [x for x in lines(tmp_path, rows, missing=3) if x.startswith("note")]
     assert notes == [
-        "note: predictions missing: 3; scored is what is there",
+        "note: 3 predictions are missing; only what is there is scored",
         "note: 16.7% of the verdicts on m are unscored, and outside every mean",
         "note: captions of m that the judge refused or failed on: 1; see outcomes in results.json",
     ]

@@ -56,7 +56,7 @@ def test_missing_predictions_are_told_in_every_output(tmp_path):
     out = finished(tmp_path, rows_of(4))
     write_results(out, stamp=STAMP | {"missing": 7}, samples=50)
     assert json.loads((out / "results.json").read_bytes())["missing"] == 7
-    assert "predictions missing: 7" in (out / "eval.html").read_text()
+    assert "7 predictions are missing" in (out / "eval.html").read_text()
 
 
 def test_each_verdict_can_be_followed_to_its_statement(tmp_path):
