@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pixmo.errors import BadRecord, BadSetting
-from pixmo.image.crops_resize import Fit, centred, fitted
+from pixmo.errors import BadSetting
+from pixmo.image.crops_resize import Fit, centred, fitted, require_picture
 from pixmo.image.crops_tiling import tiling
 
 # N crops, the whole picture first; P patches of a crop, V values of a patch (row, column, channel), Q pooled features of a crop,
@@ -124,20 +124,18 @@ def cropped(image_HWC: NDArray[np.uint8], cropping: Cropping) -> Cropped:
 
     Raises BadRecord for an array that is no RGB picture, and for one of which the shorter side vanishes when it is scaled.
     """
-    if image_HWC.ndim != 3 or image_HWC.shape[2] != 3 or image_HWC.dtype != np.uint8:
-        raise BadRecord(f"an array of shape {image_HWC.shape} and {image_HWC.dtype} is no RGB picture of bytes")
-    height, width, _ = image_HWC.shape
+    height, width = require_picture(image_HWC)
     side = cropping.crop_px
     fits = [centred(height, width, (side, side))]
     made = layout(height, width, cropping)
     if made.tiling is not None:
         rows, cols = (count * cropping.window_px + cropping.margin_px for count in made.tiling)
         fits.append(centred(height, width, (rows, cols)))
-    std = np.array(cropping.std, np.float32)
-    shift = np.tile(-np.array(cropping.mean, np.float32) / std, cropping.patch_px)
+    mean, std = np.array(cropping.mean, np.float32), np.array(cropping.std, np.float32)
+    factor, shift = np.reciprocal(std * np.float32(255)), np.tile(-mean / std, cropping.patch_px)
     patches = np.empty((len(made.feature_at_NQ), cropping.patches**2, cropping.patch_px * len(shift)), np.float32)
     done = 0
-    for canvas in fitted(image_HWC, 1 / (255 * std), fits):
+    for canvas in fitted(image_HWC, factor, tuple(fits), antialias=True):
         done += _cut(canvas, cropping, shift, patches[done:])
     masks = None if made.tiling is None else _masks(fits[1], cropping)
     return Cropped(patches, masks, made)

@@ -1,14 +1,13 @@
-"""Bilinear resizing with antialiasing in 32-bit floats, equal to torch's (`interpolate(…, antialias=True)`) within its rounding.
+"""Bilinear resizing in 32-bit floats, equal to torch's `interpolate` with and without antialiasing within its rounding.
 
-A row of the result is a weighted sum of neighbouring rows, so a resize is two products with sparse matrices: one for the columns, one
+A row of the result is a weighted sum of rows of the picture, so a resize is two products with sparse matrices: one for the columns, one
 for the rows. Padding around the picture is rows of these matrices that are empty.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple  # Any: scipy has no types
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +15,9 @@ from scipy.sparse import csr_array, vstack
 
 from pixmo.errors import BadRecord
 
-# H, W height and width of the picture, h, w those of a canvas, R rows of a strip, C channels
+# R rows of a strip of the picture, W its columns, C channels
 _STRIP_BYTES = 1 << 20  # of the picture as floats: what a core keeps near itself
+_HALF, _ONE = np.float32(0.5), np.float32(1)
 
 
 class Fit(NamedTuple):
@@ -34,10 +34,8 @@ def centred(height: int, width: int, canvas: tuple[int, int]) -> Fit:
     """The largest fit of a picture of this size in the middle of a canvas (height, width), its aspect kept.
 
     Sizes are products of 32-bit floats, cut to whole pixels. Raises BadRecord for a picture so long that nothing is left of its
-    shorter side, or that has no pixels at all.
+    shorter side.
     """
-    if not height or not width:
-        raise BadRecord(f"a picture of {width} x {height} px has no pixels")
     high, wide = canvas
     scale = min(np.float32(wide) / np.float32(width), np.float32(high) / np.float32(height))
     inner_height, inner_width = int(np.float32(height) * scale), int(np.float32(width) * scale)
@@ -48,48 +46,92 @@ def centred(height: int, width: int, canvas: tuple[int, int]) -> Fit:
     return Fit(inner_height, inner_width, (high - inner_height) // 2, (wide - inner_width) // 2, canvas)
 
 
-def fitted(
-    image_HWC: NDArray[np.uint8], factor_C: NDArray[np.float32], fits: Sequence[Fit]
-) -> list[NDArray[np.float32]]:
-    """The picture times `factor_C`, resized into each fit: arrays (h, w, C), zero where the canvas is not covered.
+def require_picture(image: NDArray[Any]) -> tuple[int, int]:
+    """The height and width of an RGB picture; raises BadRecord for any other array, and for one without pixels."""
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise BadRecord(f"an array of shape {image.shape} and {image.dtype} is no RGB picture of bytes")
+    height, width, _ = image.shape
+    if not height or not width:
+        raise BadRecord(f"a picture of {width} x {height} px has no pixels")
+    return height, width
 
-    The picture is read once, in strips of rows, so that a large one needs little memory beside its result.
+
+def stretched(canvas: tuple[int, int]) -> Fit:
+    """The fit that covers a canvas (height, width), whatever the picture's aspect."""
+    return Fit(*canvas, 0, 0, canvas)
+
+
+def fitted(
+    image: NDArray[np.uint8], factor_C: NDArray[np.float32], fits: tuple[Fit, ...], *, antialias: bool
+) -> list[NDArray[np.float32]]:
+    """The picture (height, width, C) times `factor_C`, resized into each fit: arrays (height, width, C), zero where not covered.
+
+    The picture is read once, in strips of rows, so that a large one needs little memory beside its results. With `antialias`
+    a pixel of a shrunk picture is the mean of all it covers, without it of the two nearest each way.
     """
-    height, width, channels = image_HWC.shape
-    across = _stacked(tuple((width, fit.width, fit.left, fit.canvas[1]) for fit in fits))
-    narrow = [np.empty((height, fit.canvas[1] * channels), np.float32) for fit in fits]
-    rows = max(1, _STRIP_BYTES // (4 * width * channels))
-    for top in range(0, height, rows):
-        strip_WCR = image_HWC[top : top + rows].transpose(1, 2, 0) * factor_C[:, None]
-        mixed = (across @ strip_WCR.reshape(width, -1)).reshape(-1, strip_WCR.shape[2])
+    channels = image.shape[2]
+    plan = _plan(image.shape[0], image.shape[1], fits, antialias)
+    narrow = [np.empty((len(plan.rows), fit.canvas[1] * channels), np.float32) for fit in fits]
+    step = max(1, _STRIP_BYTES // (4 * len(plan.cols) * channels))
+    for top in range(0, len(plan.rows), step):
+        strip_WCR = image[plan.rows[top : top + step]][:, plan.cols].transpose(1, 2, 0) * factor_C[:, None]
+        mixed = (plan.across @ strip_WCR.reshape(len(plan.cols), -1)).reshape(-1, strip_WCR.shape[2])
         start = 0
         for part in narrow:
-            part[top : top + rows] = mixed[start : start + part.shape[1]].T
+            part[top : top + step] = mixed[start : start + part.shape[1]].T
             start += part.shape[1]
     return [
-        (_weights(height, fit.height, fit.top, fit.canvas[0]) @ part).reshape(*fit.canvas, channels)
-        for fit, part in zip(fits, narrow, strict=True)
+        (down @ part).reshape(*fit.canvas, channels) for down, part, fit in zip(plan.down, narrow, fits, strict=True)
     ]
 
 
-@lru_cache(maxsize=64)
-def _stacked(sizes: tuple[tuple[int, int, int, int], ...]) -> Any:  # Any: scipy has no types
-    return vstack([_weights(*size) for size in sizes], format="csr")
+class _Plan(NamedTuple):
+    """Which rows and columns of a picture are read, and how they are mixed."""
+
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    down: list[Any]
+    across: Any
 
 
-@lru_cache(maxsize=128)
-def _weights(size: int, inner: int, before: int, canvas: int) -> Any:  # Any: as above
+@lru_cache(maxsize=32)
+def _plan(height: int, width: int, fits: tuple[Fit, ...], antialias: bool) -> _Plan:
+    down = [_weights(height, fit.height, fit.top, fit.canvas[0], antialias) for fit in fits]
+    across = vstack([_weights(width, fit.width, fit.left, fit.canvas[1], antialias) for fit in fits], format="csr")
+    rows, cols = np.unique(np.concatenate([matrix.indices for matrix in down])), np.unique(across.indices)
+    return _Plan(rows, cols, [matrix[:, rows] for matrix in down], across[:, cols])
+
+
+def _weights(size: int, inner: int, before: int, canvas: int, antialias: bool) -> Any:
     """The matrix (canvas, size) that scales a line of `size` pixels to `inner` of them, from position `before` on."""
     scale = np.float32(size) / np.float32(inner)
-    reach = max(scale, np.float32(1))  # antialiasing: when shrinking, a pixel is the mean of as many as it covers
-    centre = scale * (np.arange(inner, dtype=np.float32) + np.float32(0.5))
-    first = np.maximum((centre - reach + np.float32(0.5)).astype(np.int64), 0)
-    last = np.minimum((centre + reach + np.float32(0.5)).astype(np.int64), size)
-    taps = first[:, None] + np.arange((last - first).max())
-    distance = (taps.astype(np.float32) - centre[:, None] + np.float32(0.5)) / reach
-    weight = np.maximum(np.float32(1) - np.abs(distance), 0) * (taps < last[:, None])
-    weight /= weight.sum(axis=1, keepdims=True)
-    used = taps < last[:, None]
+    first, counts, weight = (_covered if antialias else _nearest)(inner, scale, size)
+    taps = first[:, None] + np.arange(weight.shape[1])
+    used = np.arange(weight.shape[1]) < counts[:, None]
     ends = np.zeros(canvas + 1, np.int64)
-    ends[before + 1 : before + inner + 1] = last - first
+    ends[before + 1 : before + inner + 1] = counts
     return csr_array((weight[used], taps[used], np.cumsum(ends)), shape=(canvas, size))
+
+
+_Taps = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]  # the first pixel, how many, their weights
+
+
+def _covered(inner: int, scale: np.float32, size: int) -> _Taps:
+    centre = scale * (np.arange(inner, dtype=np.float32) + _HALF)
+    reach = max(scale, _ONE)
+    first = np.maximum((centre - reach + _HALF).astype(np.int64), 0)
+    counts = np.minimum((centre + reach + _HALF).astype(np.int64), size) - first
+    step = np.arange(counts.max())
+    distance = ((first[:, None] + step).astype(np.float32) - centre[:, None] + _HALF) / reach
+    weight = np.maximum(_ONE - np.abs(distance), 0) * (step < counts[:, None])
+    return first, counts, weight / weight.sum(axis=1, keepdims=True)
+
+
+def _nearest(inner: int, scale: np.float32, size: int) -> _Taps:
+    # in 64 bits, then rounded once: torch's fused multiplication and addition, without which far pixels differ by 0.01
+    centre = np.float64(scale) * (np.arange(inner) + 0.5)
+    position = np.maximum(centre - 0.5, 0).astype(np.float32)
+    first = np.minimum(position.astype(np.int64), size - 1)
+    is_last = first == size - 1  # it has no neighbour to be mixed with
+    share = np.where(is_last, np.float32(0), position - first.astype(np.float32))
+    return first, np.where(is_last, 1, 2), np.stack([_ONE - share, share], axis=1)
