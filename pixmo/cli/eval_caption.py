@@ -17,6 +17,7 @@ from pixmo.cli.road_options import given
 from pixmo.cli.sections import Sectioned
 from pixmo.engines.chat.settings import ChatSettings
 from pixmo.errors import BadSetting
+from pixmo.judge.ai2_prompts import prompts_text
 from pixmo.run.answers import ANSWERS, answers_of, prompts_of, take_answers
 from pixmo.run.folder import Folder, working_on
 from pixmo.run.job import SAMPLE_SEED, Effort, check_stages, open_input, run_recipe
@@ -163,15 +164,8 @@ def recipe_of_options(predictions: tuple[str, ...], references: str, said: dict[
     if "judge_seed" in said:
         settings["seed"] = said["judge_seed"]
     if values["prompts"]:
-        settings["prompts"] = _text(values["prompts"])
+        settings["prompts"] = prompts_text(values["prompts"])
     return judged_road(predictions, references, metrics, values["video"], sample_seed=values["seed"], **settings)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSetting(f"--prompts {path}: cannot be read: {error}") from None
 
 
 def _taking(answers: Path | None, out: Path) -> Callable[[Folder, Store, Plan], None]:

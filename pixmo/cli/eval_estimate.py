@@ -82,7 +82,7 @@ def print_estimate(recipe: Recipe, source: Any, out: Path, effort: Effort, as_js
         print(told(asdict(found)))
         return 0
     print(
-        f"{many(found.rows, 'caption')} to judge; a pilot of {many(found.pilot_questions, 'question')} about {found.pilot_rows} was asked"
+        f"{many(found.rows, 'caption')} to judge; {many(found.pilot_questions, 'question')} about {found.pilot_rows} of them asked as a pilot; all would take"
     )
     print(f"  about {found.tokens_in:,} tokens in, {found.tokens_out:,} out")
     if found.usd is None:

@@ -56,10 +56,13 @@ def placeholders(ask: str) -> tuple[str, ...]:
 
 def load_ai2_prompts(path: Path | None = None) -> Ai2Prompts:
     """The prompts of a file, ours for None. Raises BadSetting for a file that cannot be used."""
-    if path is None:
-        return read_ai2_prompts("")
+    return read_ai2_prompts("") if path is None else read_ai2_prompts(prompts_text(path), str(path))
+
+
+def prompts_text(path: Path) -> str:
+    """The text of a file of prompts, not looked into. Raises BadSetting for a file that cannot be read."""
     try:
-        return read_ai2_prompts(path.read_text(encoding="utf-8"), str(path))
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = "is not UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read ({error.strerror})"
         raise BadSetting(f"{path}: {why}; prompts of protocol ai2 are a TOML file") from None
