@@ -189,7 +189,7 @@ def _write(
     prompts = prompts_of(recipe)
     stamp = {
         "seed": values["seed"], "sample": values["sample"], "references": source.references_digest, "pictures": source.pictures,
-        "missing": source.missing, "missing_first": list(source.missing_first), "prompts": sorted(prompts),
+        "models": source.models, "missing": source.missing, "missing_first": list(source.missing_first), "prompts": sorted(prompts),
         "settings": _settings(recipe),
     }  # fmt: skip
     results = write_results(out, stamp=stamp, human=values["human"])
