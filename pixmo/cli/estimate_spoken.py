@@ -93,7 +93,7 @@ def _unanswered(recipe: Recipe, out: Path) -> list[ChatQuestion] | None:
         if not all(shard.source_of(f.name) for f in step.stage.needs if f.name not in step.stage.optional):
             return None
         questions = step.stage.questions(one_batch(shard.table(step.stage.needs)))
-        for key, question in zip(asked_by(shard, step), questions, strict=True):
+        for key, question in zip(asked_by(shard, step, store.journal), questions, strict=True):
             line = store.journal.get(key)
             if line is None or line.get("open"):
                 found.append(question)

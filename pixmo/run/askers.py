@@ -11,10 +11,12 @@ import pyarrow as pa
 from pixmo.ask import Answer, ChatOutcome, SpeechOutcome
 from pixmo.errors import BadSetting
 from pixmo.ids import Digest
-from pixmo.run.asking import Journalled
+from pixmo.run.asking import Journalled, answer_in
 from pixmo.run.hearers import Hearers, Hearing, Listening, hear_key, listen_key
 from pixmo.run.recipe import Step
 from pixmo.stage import AnyStage, World
+from pixmo.storage.journal import Journal
+from pixmo.storage.journal_writer import Line
 from pixmo.storage.store import Store
 
 if TYPE_CHECKING:
@@ -83,8 +85,8 @@ class _Door:
         return await self.engine.ask(questions)
 
 
-def question_keys(stage: AnyStage, batch: pa.RecordBatch) -> list[Digest]:
-    """The names of what a stage asks over these rows, without asking."""
+def question_keys(stage: AnyStage, batch: pa.RecordBatch, journal: Journal) -> list[Digest]:
+    """The names of what a stage asks over these rows, without asking: also of what it asks once more after the answers it got."""
     questions = stage.questions(batch)
     if stage.asks == "listen":
         return [listen_key(stage, q) for q in questions]
@@ -92,4 +94,12 @@ def question_keys(stage: AnyStage, batch: pa.RecordBatch) -> list[Digest]:
         return [hear_key(stage, q) for q in questions]
     from pixmo.run.chatting import chat_key
 
-    return [chat_key(stage, q) for q in questions]
+    keys = [chat_key(stage, q) for q in questions]
+    if hasattr(stage, "later_questions"):
+        answers = [_answered(journal.get(key)) for key in keys]
+        keys += [chat_key(stage, q) for q in stage.later_questions(batch, answers)]
+    return keys
+
+
+def _answered(line: Line | None) -> Answer[Any] | None:
+    return None if line is None or line.get("open") else answer_in(line, ChatOutcome, "text")

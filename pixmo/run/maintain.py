@@ -196,7 +196,7 @@ def _asked_with(folder: Folder, store: Store, outcomes: frozenset[str]) -> Itera
     for shard in shards:
         for step in asking:
             if all(shard.source_of(f.name) for f in step.stage.needs if f.name not in step.stage.optional):
-                for key in asked_by(shard, step):
+                for key in asked_by(shard, step, store.journal):
                     line = store.journal.get(key)
                     if line is not None and line.get("outcome") in outcomes:
                         yield key

@@ -23,6 +23,7 @@ from pixmo.run.recipe import Recipe, Step
 from pixmo.run.shard import ROLES, Nesting, Shard, mask_of, scatter, with_ids
 from pixmo.run.world import LocalWorld, http_key
 from pixmo.stage import World
+from pixmo.storage.journal import Journal
 from pixmo.storage.sidecar import ROW_ID, SideFile, SideFiles
 from pixmo.storage.store import Store
 
@@ -167,17 +168,17 @@ class Works:
         if not journal.reopened:
             return {}
         rounds: dict[str, int] = {}
-        for key in asked_by(shard, step):
+        for key in asked_by(shard, step, journal):
             if key in journal.reopened:
                 line = journal.get(key)
                 rounds[key] = int(line["round"]) if line else 0
         return rounds
 
 
-def asked_by(shard: Shard, step: Step) -> Iterator[Digest]:
+def asked_by(shard: Shard, step: Step, journal: Journal) -> Iterator[Digest]:
     """The names of the questions a step asks over a shard."""
     if hasattr(step.stage, "asks"):
-        yield from question_keys(step.stage, one_batch(shard.table(step.stage.needs)))
+        yield from question_keys(step.stage, one_batch(shard.table(step.stage.needs)), journal)
         return
     urls = shard.table(pa.schema([("image_url", pa.string())])).column("image_url").combine_chunks()
     flat = urls.flatten() if pa.types.is_list(urls.type) else urls

@@ -93,11 +93,23 @@ async def judged(
     rows = [[_Repeat() for _ in range(repeats)] for _ in tasks]
     parts = list(_first(stage, tasks, repeats))
     await _ask(stage, parts, rows, lines, world)
-    if not stage.is_ai2:
-        again = [more for part in parts if (more := _again(stage, tasks[part.row], part, rows[part.row][part.repeat]))]
-        await _ask(stage, again, rows, lines, world)
+    await _ask(stage, _later(stage, tasks, parts, rows), rows, lines, world)
     told = [_told(stage, task, row, prefix) for task, row in zip(tasks, rows, strict=True)]
     return pa.RecordBatch.from_pylist(told, schema_of(prefix))
+
+
+def later_questions(
+    stage: JudgeStage, tasks: Sequence[Task], repeats: int, answers: Sequence[Answer[Any] | None]
+) -> list[ChatQuestion]:
+    """What is asked once more after these answers to the first questions, None for those that have none yet."""
+    if stage.is_ai2:
+        return []
+    rows = [[_Repeat() for _ in range(repeats)] for _ in tasks]
+    parts = list(_first(stage, tasks, repeats))
+    there = [(part, answer) for part, answer in zip(parts, answers, strict=True) if answer is not None]
+    for part, answer in there:
+        _enter(stage, part, answer, rows, lambda text: [])
+    return [part.question for part in _later(stage, tasks, [part for part, _ in there], rows)]
 
 
 def _first(stage: JudgeStage, tasks: Sequence[Task], repeats: int) -> Iterator[_Part]:
@@ -136,16 +148,30 @@ async def _ask(
     """Enters what comes of the questions."""
     answers = await world.ask("chat", [part.question for part in parts]) if parts else []
     for part, answer in zip(parts, answers, strict=True):
-        of = rows[part.row][part.repeat]
-        of.answers.append(answer)
-        if answer.outcome is not ChatOutcome.OK:
-            continue
-        if stage.is_ai2:
-            of.lines = lines(said_by(answer))
-            continue
-        read = read_verdicts(said_by(answer), [id_of(n) for n in part.numbers], stage.ask.labels)
-        of.verdicts |= read.verdicts
-        of.faults = {k: v for k, v in of.faults.items() if k not in read.verdicts} | read.faults
+        _enter(stage, part, answer, rows, lines)
+
+
+def _enter(
+    stage: JudgeStage, part: _Part, answer: Answer[Any], rows: Sequence[Sequence[_Repeat]], lines: Lines
+) -> None:
+    of = rows[part.row][part.repeat]
+    of.answers.append(answer)
+    if answer.outcome is not ChatOutcome.OK:
+        return
+    if stage.is_ai2:
+        of.lines = lines(said_by(answer))
+        return
+    read = read_verdicts(said_by(answer), [id_of(n) for n in part.numbers], stage.ask.labels)
+    of.verdicts |= read.verdicts
+    of.faults = {k: v for k, v in of.faults.items() if k not in read.verdicts} | read.faults
+
+
+def _later(
+    stage: JudgeStage, tasks: Sequence[Task], parts: Sequence[_Part], rows: Sequence[Sequence[_Repeat]]
+) -> list[_Part]:
+    if stage.is_ai2:
+        return []
+    return [more for part in parts if (more := _again(stage, tasks[part.row], part, rows[part.row][part.repeat]))]
 
 
 def _again(stage: JudgeStage, task: Task, part: _Part, of: _Repeat) -> _Part | None:

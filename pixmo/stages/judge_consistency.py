@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from pixmo.ask import Answer
 from pixmo.engines.chat.question import ChatQuestion
 from pixmo.judge.ai2 import consistency_verdicts
 from pixmo.stage import World, meaning
@@ -21,7 +23,7 @@ from pixmo.stages._judging import (
     rows_of,
     texts_of,
 )
-from pixmo.stages._verdicts import Task, check_repeats, first_questions, judged, schema_of
+from pixmo.stages._verdicts import Task, check_repeats, first_questions, judged, later_questions, schema_of
 
 PREFIX = "consistency"
 
@@ -51,6 +53,10 @@ class JudgeConsistency(JudgeStage):
     def questions(self, batch: pa.RecordBatch) -> list[ChatQuestion]:
         """What is asked over these rows at first, in order."""
         return first_questions(self, [self._task(row) for row in rows_of(batch)], self.repeats)
+
+    def later_questions(self, batch: pa.RecordBatch, answers: Sequence[Answer[Any] | None]) -> list[ChatQuestion]:
+        """What is asked once more after these answers to `questions`."""
+        return later_questions(self, [self._task(row) for row in rows_of(batch)], self.repeats, answers)
 
     async def __call__(self, batch: pa.RecordBatch, world: World) -> pa.RecordBatch:
         """The verdicts of each row."""

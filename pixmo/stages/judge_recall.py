@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from pixmo.ask import Answer
 from pixmo.engines.chat.question import ChatQuestion
 from pixmo.judge.ai2 import NO_CAPTION, recall_verdicts
 from pixmo.records.judgement import Verdict
 from pixmo.stage import World, meaning
 from pixmo.stages._judging import EMPTY_CAPTION, MOST_CHARS, NO_STATEMENTS, TEXTS, TOO_LONG, JudgeStage, rows_of
-from pixmo.stages._verdicts import Task, check_repeats, first_questions, judged, schema_of
+from pixmo.stages._verdicts import Task, check_repeats, first_questions, judged, later_questions, schema_of
 
 PREFIX = "recall"
 
@@ -42,6 +44,10 @@ class JudgeRecall(JudgeStage):
     def questions(self, batch: pa.RecordBatch) -> list[ChatQuestion]:
         """What is asked over these rows at first, in order."""
         return first_questions(self, [self._task(row) for row in rows_of(batch)], self.repeats)
+
+    def later_questions(self, batch: pa.RecordBatch, answers: Sequence[Answer[Any] | None]) -> list[ChatQuestion]:
+        """What is asked once more after these answers to `questions`."""
+        return later_questions(self, [self._task(row) for row in rows_of(batch)], self.repeats, answers)
 
     async def __call__(self, batch: pa.RecordBatch, world: World) -> pa.RecordBatch:
         """The verdicts of each row."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.server.chat import ChatServer
+from tests.server.chat import ChatServer, Reply
 from tests.server.judge import Judge
 
 pytestmark = pytest.mark.slow
@@ -150,3 +150,34 @@ def test_an_estimate_leaves_out_what_is_not_sent(tmp_path):
         took = server.tokens()
     assert told["tokens_in"] == pytest.approx(took[0], rel=0.1)
     assert told["tokens_out"] == pytest.approx(took[1], rel=0.1)
+
+
+def test_questions_asked_once_more_are_retried_too(tmp_path):
+    """A verdict that was missing and whose second question failed on the way is there after `pixmo retry`; nothing else is asked again."""
+    refs = references(tmp_path / "refs.jsonl", "A dog. A cat.", "A hat. A cup.")
+    models = [str(predictions(tmp_path / "p.jsonl", "A dog.", "A cup."))]
+    rule, out = Judge(), tmp_path / "out"
+
+    def forgets(body: dict[str, Any]) -> str:
+        told = json.loads(rule(body))
+        if len(told.get("verdicts", ())) > 1:
+            told["verdicts"].pop()
+        return json.dumps(told)
+
+    def is_second(body: dict[str, Any]) -> bool:
+        return '"recall"' in json.dumps(body) and '"s1"' not in body["messages"][1]["content"]
+
+    class Breaking(ChatServer):
+        is_down = True
+
+        def reply(self, body: dict[str, Any], fault: str = "ok") -> Reply:
+            return super().reply(body, "500" if self.is_down and is_second(body) else fault)
+
+    with Breaking(forgets) as server:
+        judge(server, models, refs, out, "--chat-retries", "0", code=3)
+        assert results(out)["models"][0]["verdicts"]["recall"]["unscored"] == 2
+        server.is_down, before = False, len(server.log)
+        subprocess.run([sys.executable, "-m", "pixmo", "retry", str(out)], check=True, capture_output=True)
+        judge(server, models, refs, out)
+        assert len(server.log) - before == 2
+    assert results(out)["models"][0]["verdicts"]["recall"] == {"no": 2, "yes": 2}
