@@ -1,0 +1,111 @@
+"""The numbers of a Molmo: plain frozen dataclasses that the parts are made from.
+
+`pixmo.molmo.build` knows the released sizes by name, `pixmo.molmo.weights.published` reads and writes `config.json`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Activation = Literal["quick_gelu", "gelu_tanh", "gelu"]
+EXTRA_TOKENS = 128  # rows added to the vocabulary of the base model for image tokens, in every released Molmo
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """A vision tower. `depth` counts the blocks that have weights, which may be fewer than the tower once had."""
+
+    width: int
+    heads: int
+    mlp_width: int
+    depth: int
+    image_px: tuple[int, int]  # height, width
+    patch_px: int
+    activation: Activation
+    norm_eps: float
+    positions: int  # rows of the position table, that of the class token included
+    class_token: bool = False
+    pre_norm: bool = False
+    patch_bias: bool = True
+    layer_scale: bool = False
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches of one crop."""
+        return self.image_px[0] // self.patch_px, self.image_px[1] // self.patch_px
+
+    @property
+    def patch_values(self) -> int:
+        """Numbers of one patch: row in patch, column in patch, channel."""
+        return 3 * self.patch_px**2
+
+
+@dataclass(frozen=True)
+class ConnectorConfig:
+    """From patch features to tokens: attention pooling and a gated projector."""
+
+    vit_layers: tuple[int, ...]  # blocks whose outputs are concatenated, from 0, in this order
+    width: int  # of the pooling attention
+    heads: int
+    hidden: int  # of the projector
+    window: tuple[int, int] = (2, 2)  # rows, columns of patches behind one token (Molmo only)
+    padding: bool = False  # learned vectors for padded and partly padded patches (Molmo only)
+
+
+@dataclass(frozen=True)
+class Yarn:
+    """How rotary frequencies are stretched to a longer context."""
+
+    factor: float
+    original_positions: int
+    beta_fast: float = 32.0
+    beta_slow: float = 1.0
+    attention_factor: float = 1.0
+    layers: tuple[int, ...] = ()  # blocks that use it; all others turn with the plain frequencies
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """A language model."""
+
+    width: int
+    depth: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    hidden: int  # of the gated feed-forward; of one expert in a mixture
+    vocabulary: int  # rows of the base embedding, and the width of the logits
+    theta: float
+    norm_eps: float
+    norm_after: bool = False
+    qk_norm: Literal["no", "full", "head"] = "no"
+    qkv_bias: bool = False
+    experts: int = 0  # 0: dense
+    experts_per_token: int = 0
+    extra_tokens: int = EXTRA_TOKENS
+    max_positions: int = 4096
+    yarn: Yarn | None = None
+    tied: bool = False  # the head is the base embedding
+
+
+@dataclass(frozen=True)
+class MolmoConfig:
+    """One model. The ids of the image tokens follow `first_special` in the order of the published tokenizers."""
+
+    family: Literal["molmo", "molmo2"]
+    vit: ViTConfig
+    connector: ConnectorConfig
+    decoder: DecoderConfig
+    first_special: int
+    bidirectional: bool = False  # image tokens see each other, also those after them (the released Molmo2)
+
+    @property
+    def patch_token(self) -> int:
+        """Id of the token that one pooled image feature is added to."""
+        return self.first_special + 2
+
+    @property
+    def image_tokens(self) -> tuple[int, ...]:
+        """Ids that count as image where image tokens see each other; `<|image|>` itself never reaches the model."""
+        return tuple(self.first_special + offset for offset in (0, 1, 2, 3, 4, 6, 7, 8))

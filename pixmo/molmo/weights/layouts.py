@@ -1,0 +1,250 @@
+"""The names of the tensors in every published layout, as tables.
+
+A published tensor is one or several pieces, each a run of its rows; a piece is a view of one of our parameters. Reading
+copies into the view, writing copies out of it, so one table serves both ways and no name is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from torch import Tensor
+
+from pixmo.molmo.config import DecoderConfig, MolmoConfig, ViTConfig
+
+View = Callable[[Tensor], Tensor]
+
+
+class Piece(NamedTuple):
+    """Rows of the published tensor `name` (as many as the view has, after those of earlier pieces) = view of `ours`."""
+
+    name: str
+    ours: str
+    view: View
+
+
+def whole(x: Tensor) -> Tensor:
+    """All of it."""
+    return x
+
+
+def rows(start: int, stop: int) -> View:
+    """These rows of ours."""
+    return lambda x: x[start:stop]
+
+
+def _leaves(published: str, ours: str, view: View, bias: bool) -> Iterator[Piece]:
+    for leaf in ("weight", "bias") if bias else ("weight",):
+        yield Piece(f"{published}.{leaf}", f"{ours}.{leaf}", view)
+
+
+# --- vision and connector: the same names in the training code and in the Hub's remote code, for both models ---------
+
+
+def vision(config: MolmoConfig, prefix: str) -> Iterator[Piece]:
+    """Tower and connector under `prefix`vision_backbone."""
+    there, tower = f"{prefix}vision_backbone", config.vit
+    if config.connector.padding:
+        yield Piece(f"{there}.pad_embed", "connector.padding", whole)
+    if tower.class_token:
+        yield Piece(f"{there}.image_vit.class_embedding", "vit.cls", whole)
+    yield Piece(f"{there}.image_vit.positional_embedding", "vit.positions", whole)
+    yield from _leaves(f"{there}.image_vit.patch_embedding", "vit.patch", whole, tower.patch_bias)
+    if tower.pre_norm:
+        yield from _leaves(f"{there}.image_vit.pre_ln", "vit.pre_norm", whole, True)
+    for number in range(tower.depth):
+        theirs, ours = f"{there}.image_vit.transformer.resblocks.{number}", f"vit.blocks.{number}"
+        for part, letter in enumerate("qkv"):
+            view = rows(part * tower.width, (part + 1) * tower.width)
+            yield from _leaves(f"{theirs}.attention.w{letter}", f"{ours}.attention.qkv", view, True)
+        for name, own in (
+            ("attention.wo", "attention.out"),
+            ("feed_forward.w1", "mlp.up"),
+            ("feed_forward.w2", "mlp.down"),
+            ("attention_norm", "attention_norm"),
+            ("ffn_norm", "mlp_norm"),
+        ):
+            yield from _leaves(f"{theirs}.{name}", f"{ours}.{own}", whole, True)
+        if tower.layer_scale:
+            yield Piece(f"{theirs}.lambda1", f"{ours}.attention_scale", whole)
+            yield Piece(f"{theirs}.lambda2", f"{ours}.mlp_scale", whole)
+    pool, projector = f"{there}.image_pooling_2d", f"{there}.image_projector"
+    yield from _connector(config, pool, ("wq", "wk", "wv", "wo"), projector, ("w1", "w3", "w2"))
+
+
+def _connector(
+    config: MolmoConfig, pool: str, qkvo: tuple[str, str, str, str], project: str, gate_up_down: tuple[str, str, str]
+) -> Iterator[Piece]:
+    width, hidden = config.connector.width, config.connector.hidden
+    q, k, v, o = qkvo
+    yield from _leaves(f"{pool}.{q}", "connector.pool.query", whole, True)
+    yield from _leaves(f"{pool}.{k}", "connector.pool.key_value", rows(0, width), True)
+    yield from _leaves(f"{pool}.{v}", "connector.pool.key_value", rows(width, 2 * width), True)
+    yield from _leaves(f"{pool}.{o}", "connector.pool.out", whole, True)
+    gate, up, down = gate_up_down
+    yield Piece(f"{project}.{gate}.weight", "connector.project.up_gate.weight", rows(hidden, 2 * hidden))
+    yield Piece(f"{project}.{up}.weight", "connector.project.up_gate.weight", rows(0, hidden))
+    yield Piece(f"{project}.{down}.weight", "connector.project.down.weight", whole)
+
+
+# --- language models under the names of the training code --------------------------------------------------------
+
+
+def _table(prefix: str) -> Iterator[Piece]:
+    yield Piece(f"{prefix}transformer.wte.embedding", "decoder.embedding.base", whole)
+    yield Piece(f"{prefix}transformer.wte.new_embedding", "decoder.embedding.extra", whole)
+    yield Piece(f"{prefix}transformer.ln_f.weight", "decoder.norm.weight", whole)
+
+
+def _head(name: str, config: DecoderConfig) -> Piece:
+    return Piece(name, "decoder.embedding.base" if config.tied else "decoder.head.weight", whole)
+
+
+def _ai2_block(there: str, ours: str, config: DecoderConfig, attention: str = "", mlp: str = "") -> Iterator[Piece]:
+    yield from _leaves(f"{there}.{attention}att_proj", f"{ours}.attention.qkv", whole, config.qkv_bias)
+    yield Piece(f"{there}.{attention}attn_out.weight", f"{ours}.attention.out.weight", whole)
+    if config.qk_norm != "no":
+        yield Piece(f"{there}.{attention}q_norm.weight", f"{ours}.attention.q_norm.weight", whole)
+        yield Piece(f"{there}.{attention}k_norm.weight", f"{ours}.attention.k_norm.weight", whole)
+    if not config.experts:
+        yield Piece(f"{there}.{mlp}ff_proj.weight", f"{ours}.mlp.up_gate.weight", whole)
+        yield Piece(f"{there}.{mlp}ff_out.weight", f"{ours}.mlp.down.weight", whole)
+
+
+def training(config: MolmoConfig, prefix: str = "") -> Iterator[Piece]:
+    """Ai2's training checkpoints of both models; with the prefix `model.` also Molmo's release on the Hub."""
+    language = config.decoder
+    yield from _table(prefix)
+    for number in range(language.depth):
+        there, ours = f"{prefix}transformer.blocks.{number}", f"decoder.blocks.{number}"
+        yield from _ai2_block(there, ours, language)
+        yield Piece(f"{there}.attn_norm.weight", f"{ours}.attention_norm.weight", whole)
+        yield Piece(f"{there}.ff_norm.weight", f"{ours}.mlp_norm.weight", whole)
+        if language.experts:
+            yield Piece(f"{there}.ffn.router.layer.weight", f"{ours}.mlp.router.weight", whole)
+            for name, own in (("w1", "gate"), ("v1", "up"), ("w2", "down")):
+                yield Piece(f"{there}.ffn.experts.mlp.{name}", f"{ours}.mlp.{own}", lambda x: x.flatten(0, 1))
+    if not language.tied:
+        yield _head(f"{prefix}transformer.ff_out.weight", language)
+    yield from vision(config, prefix)
+
+
+def hub_molmoe(config: MolmoConfig) -> Iterator[Piece]:
+    """MolmoE-1B on the Hub, whose modelling file has names of its own."""
+    language = config.decoder
+    yield from _table("model.")
+    for number in range(language.depth):
+        there, ours = f"model.transformer.blocks.{number}", f"decoder.blocks.{number}"
+        yield from _ai2_block(there, ours, language, attention="attn.")
+        yield Piece(f"{there}.attn.attn_norm.weight", f"{ours}.attention_norm.weight", whole)
+        yield Piece(f"{there}.mlp.ff_norm.weight", f"{ours}.mlp_norm.weight", whole)
+        yield from _expert_pieces(f"{there}.mlp", f"{ours}.mlp", language)
+    yield _head("lm_head.weight", language)
+    yield from vision(config, "model.")
+
+
+def _expert_pieces(there: str, ours: str, config: DecoderConfig) -> Iterator[Piece]:
+    yield Piece(f"{there}.gate.weight", f"{ours}.router.weight", whole)
+    for expert in range(config.experts):
+        for name in ("gate", "up"):
+            yield Piece(f"{there}.experts.{expert}.{name}_proj.weight", f"{ours}.{name}", partial(_expert, expert))
+        yield Piece(f"{there}.experts.{expert}.down_proj.weight", f"{ours}.down", partial(_expert_turned, expert))
+
+
+def _expert(number: int, x: Tensor) -> Tensor:
+    return x[number]
+
+
+def _expert_turned(number: int, x: Tensor) -> Tensor:
+    return x[number].T
+
+
+def hub_molmo(config: MolmoConfig) -> Iterator[Piece]:
+    """Molmo (2024) on the Hub."""
+    return hub_molmoe(config) if config.decoder.experts else training(config, "model.")
+
+
+def hub_molmo2(config: MolmoConfig) -> Iterator[Piece]:
+    """Molmo2 on the Hub (its remote code)."""
+    language = config.decoder
+    yield from _table("model.")
+    for number in range(language.depth):
+        there, ours = f"model.transformer.blocks.{number}", f"decoder.blocks.{number}"
+        yield from _ai2_block(there, ours, language, attention="self_attn.", mlp="mlp.")
+        yield Piece(f"{there}.attn_norm.weight", f"{ours}.attention_norm.weight", whole)
+        yield Piece(f"{there}.ff_norm.weight", f"{ours}.mlp_norm.weight", whole)
+    yield _head("lm_head.weight", language)
+    yield from vision(config, "model.")
+
+
+# --- the names of transformers ------------------------------------------------------------------------------------
+
+
+def transformers_block(there: str, ours: str, config: DecoderConfig, *, after: bool = False) -> Iterator[Piece]:
+    """A block of Qwen2, Qwen3, OLMo2, OLMoE or Olmo3 as transformers names it; `after`: with the names of OLMo's post-norms."""
+    edges = [0]
+    for letter, heads in zip("qkv", (config.heads, config.kv_heads, config.kv_heads), strict=True):
+        edges.append(edges[-1] + heads * config.head_width)
+        view = rows(edges[-2], edges[-1])
+        yield from _leaves(f"{there}.self_attn.{letter}_proj", f"{ours}.attention.qkv", view, config.qkv_bias)
+    yield Piece(f"{there}.self_attn.o_proj.weight", f"{ours}.attention.out.weight", whole)
+    if config.qk_norm != "no":
+        yield Piece(f"{there}.self_attn.q_norm.weight", f"{ours}.attention.q_norm.weight", whole)
+        yield Piece(f"{there}.self_attn.k_norm.weight", f"{ours}.attention.k_norm.weight", whole)
+    first, second = ("post_attention", "post_feedforward") if after else ("input", "post_attention")
+    yield Piece(f"{there}.{first}_layernorm.weight", f"{ours}.attention_norm.weight", whole)
+    yield Piece(f"{there}.{second}_layernorm.weight", f"{ours}.mlp_norm.weight", whole)
+    if config.experts:
+        yield from _expert_pieces(f"{there}.mlp", f"{ours}.mlp", config)
+        return
+    yield Piece(f"{there}.mlp.up_proj.weight", f"{ours}.mlp.up_gate.weight", rows(0, config.hidden))
+    yield Piece(f"{there}.mlp.gate_proj.weight", f"{ours}.mlp.up_gate.weight", rows(config.hidden, 2 * config.hidden))
+    yield Piece(f"{there}.mlp.down_proj.weight", f"{ours}.mlp.down.weight", whole)
+
+
+def transformers_molmo2(config: MolmoConfig) -> Iterator[Piece]:
+    """Molmo2 as transformers itself has it."""
+    language = "model.language_model"
+    yield Piece(f"{language}.embed_tokens.weight", "decoder.embedding.base", whole)
+    yield Piece(f"{language}.embed_tokens.weight", "decoder.embedding.extra", whole)
+    for number in range(config.decoder.depth):
+        yield from transformers_block(f"{language}.layers.{number}", f"decoder.blocks.{number}", config.decoder)
+    yield Piece(f"{language}.norm.weight", "decoder.norm.weight", whole)
+    yield _head("lm_head.weight", config.decoder)
+    yield Piece("model.vision_tower.positional_embedding", "vit.positions", whole)
+    yield from _leaves("model.vision_tower.patch_embedding", "vit.patch", whole, True)
+    for number in range(config.vit.depth):
+        yield from clip_block(f"model.vision_tower.layers.{number}", f"vit.blocks.{number}", config.vit)
+    projector = "model.multi_modal_projector"
+    yield from _connector(
+        config,
+        f"{projector}.image_pooling_2d",
+        ("q_proj", "k_proj", "v_proj", "o_proj"),
+        f"{projector}.image_projector",
+        ("gate_proj", "up_proj", "down_proj"),
+    )
+
+
+def clip_block(there: str, ours: str, tower: ViTConfig, out: str = "o_proj") -> Iterator[Piece]:
+    """A vision block as transformers names CLIP's, MetaCLIP's and SigLIP's (there with out = "out_proj")."""
+    for part, letter in enumerate("qkv"):
+        view = rows(part * tower.width, (part + 1) * tower.width)
+        yield from _leaves(f"{there}.self_attn.{letter}_proj", f"{ours}.attention.qkv", view, True)
+    for name, own in (
+        (f"self_attn.{out}", "attention.out"),
+        ("mlp.fc1", "mlp.up"),
+        ("mlp.fc2", "mlp.down"),
+        ("layer_norm1", "attention_norm"),
+        ("layer_norm2", "mlp_norm"),
+    ):
+        yield from _leaves(f"{there}.{name}", f"{ours}.{own}", whole, True)
+
+
+LAYOUTS: dict[str, Callable[[MolmoConfig], Iterator[Piece]]] = {
+    "hub-molmo": hub_molmo,
+    "hub-molmo2": hub_molmo2,
+    "transformers": transformers_molmo2,
+    "training": training,
+}
