@@ -18,7 +18,8 @@ def command(folders: tuple[Path, ...], as_json: bool) -> int:
 
     They must share protocol, judge and references; the first model is what the others are compared with, over the pictures both have.
     """
-    from pixmo.evaluate.captions.table import compare, table_lines
+    from pixmo.evaluate.captions.compare import compare
+    from pixmo.evaluate.captions.table import table_lines
 
     results = compare(folders)
     print(told(results.as_json()) if as_json else "\n".join(table_lines(results)))

@@ -63,10 +63,18 @@ def shortened(text: str, max_chars: int) -> str:
     return f"{text[: max_chars - tail - 1]}…{text[-tail:]}"
 
 
-def page(title: str, *body: Child, language: str = "en") -> str:
-    """A whole document."""
-    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+def page(title: str, *body: Child, style: str = "", script: str = "", language: str = "en") -> str:
+    """A whole document that asks nobody for anything. `style` and `script` are ours, never made of what is shown: allowed by digest.
+
+    Raises ValueError for a script or style that would end its own element.
+    """
+    if "</" in style + script or "<!--" in script:
+        raise ValueError("a script or style must not end its element")
+    look = STYLE + style
+    scripts = f"script-src {_allowed(script)}; " if script else ""
+    policy = (
+        f"default-src 'none'; style-src {_allowed(look)}; {scripts}img-src data:; base-uri 'none'; form-action 'none'"
+    )
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -75,9 +83,14 @@ def page(title: str, *body: Child, language: str = "en") -> str:
         tag("meta", name="referrer", content="no-referrer"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", title),
-        tag("style", Html(STYLE)),
+        tag("style", Html(look)),
     )
-    return f"<!doctype html>\n{tag('html', head, tag('body', *body), lang=language)}\n"
+    whole = tag("body", *body, tag("script", Html(script)) if script else None)
+    return f"<!doctype html>\n{tag('html', head, whole, lang=language)}\n"
+
+
+def _allowed(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _child(child: Child) -> str:

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pixmo.evaluate.captions.cases import Case, worst_cases
-from pixmo.evaluate.captions.document import document
 from pixmo.evaluate.captions.page_case import WORDS, case
 from pixmo.evaluate.captions.page_look import SCRIPT, STYLE
 from pixmo.evaluate.captions.results import Agreed, Results
 from pixmo.evaluate.captions.statements import STATEMENTS_FILE
 from pixmo.evaluate.captions.table import PERCENT, PLAIN, about, notes, shown, shown_p
-from pixmo.page.html import Child, Html, foreign, shortened, tag
+from pixmo.page.html import Child, Html, foreign, page, shortened, tag
 from pixmo.page.numbers import count
 
 PAGE_FILE = "eval.html"
@@ -38,7 +37,7 @@ def eval_page(out: Path, results: Results) -> str:
     cases = worst_cases(out, len(results.models))
     body = (_summary(results), _differences(results), _categories(results), _agreement(results), _cases(results, cases))
     models = ", ".join(m.model for m in results.models)
-    return document(
+    return page(
         f"{shortened(models, 80)} · pixmo eval caption",
         _header(results),
         tag("main", body),

@@ -6,7 +6,6 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 
 from pixmo.ask import ChatOutcome
-from pixmo.evaluate.captions.compare import compare
 from pixmo.evaluate.captions.results import Difference, ModelResults, Number, Results, setting
 from pixmo.stages.judge_repetition import RULE
 
@@ -156,6 +155,3 @@ def _aligned(rows: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
 def _width(text: str) -> int:
     """Columns of a terminal."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-__all__ = ["compare", "notes", "shown", "shown_p", "table_lines"]

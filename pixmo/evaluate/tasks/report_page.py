@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from typing import NamedTuple
 
-from pixmo.evaluate.captions.document import document
 from pixmo.evaluate.tasks.report_text import difference_lines
 from pixmo.evaluate.tasks.run import AVERAGE, OF_ALL, Line, Model, Results
 from pixmo.evaluate.tasks.truth import Example
 from pixmo.evaluate.tasks.truth_files import Row
-from pixmo.page.html import Html, foreign, shortened, tag
+from pixmo.page.html import Html, foreign, page, shortened, tag
 from pixmo.page.numbers import count
 
 CASES = 300
@@ -36,7 +35,7 @@ def report_page(results: Results) -> str:
         [_breakdown(results, field.name) for field in results.task.groups],
         _cases(results),
     )
-    return document(
+    return page(
         f"{results.task.name} · pixmo eval task",
         _header(results),
         tag("main", body),

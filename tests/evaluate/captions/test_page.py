@@ -11,8 +11,8 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from pixmo.evaluate.captions.cases import MOST_CASES, worst_cases
-from pixmo.evaluate.captions.document import document
 from pixmo.evaluate.captions.write import write_results
+from pixmo.page.html import page
 from tests.evaluate.captions.rows import finished, row
 
 HOSTILE = (
@@ -169,7 +169,7 @@ def test_at_most_300_cases_are_shown_the_worst_of_each_model(tmp_path):
 
 def test_the_script_is_allowed_by_its_digest_alone():
     """A policy that names two digests and nothing else; text that could end the script is refused."""
-    made = document("t", "<b>", style="p{}", script="1;")
+    made = page("t", "<b>", style="p{}", script="1;")
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', made)[1]
     assert re.fullmatch(
         r"default-src &#39;none&#39;; style-src &#39;sha256-[^ ]+&#39;; script-src &#39;sha256-[^ ]+&#39;; img-src data:; "
@@ -178,4 +178,4 @@ def test_the_script_is_allowed_by_its_digest_alone():
     )
     assert "&lt;b&gt;" in made
     with pytest.raises(ValueError, match="must not end its element"):
-        document("t", script="'</script>'")
+        page("t", script="'</script>'")
