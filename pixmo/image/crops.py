@@ -38,6 +38,8 @@ class Kind(enum.IntEnum):
     PATCH = 2
     COLUMN = 3  # the end of a row of patches
     LOW_START = 4  # Molmo2: the start of the whole picture
+    FRAME_START = 5  # Molmo2: the start and end of a frame, where a checkpoint has them
+    FRAME_END = 6
 
 
 @dataclass(frozen=True, slots=True)
