@@ -1,0 +1,90 @@
+"""Models as others read them: safetensors shards, an index and `config.json`, in any published layout."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pixmo.errors import BadSetting
+from pixmo.molmo.molmo import Molmo
+from pixmo.molmo.molmo2 import Molmo2
+from pixmo.molmo.weights.layouts import LAYOUTS, Piece
+from pixmo.molmo.weights.published import write_config
+from pixmo.molmo.weights.read import INDEX, shapes
+from pixmo.storage.publish import publish_bytes, publishing
+
+SHARD_BYTES = 5 * 10**9
+OF_FAMILY = {"molmo": ("hub-molmo",), "molmo2": ("transformers", "hub-molmo2")}  # the first when not told
+
+
+def save(
+    model: Molmo | Molmo2,
+    folder: str | Path,
+    *,
+    layout: str | None = None,
+    dtype: torch.dtype | None = None,
+    shard_bytes: int = SHARD_BYTES,
+) -> Path:
+    """Write the model to `folder`, `config.json` last; returns the folder.
+
+    `layout`: for Molmo2 "transformers" (the default: vLLM and others serve it) or "hub-molmo2", for Molmo "hub-molmo".
+    No more than one shard is copied at a time. A tensor larger than `shard_bytes` has a shard of its own.
+    """
+    layouts = OF_FAMILY[model.config.family]
+    layout = layout or layouts[0]
+    if layout not in layouts:
+        raise BadSetting(f"a {model.config.family} is written as {' or '.join(layouts)}, not {layout!r}")
+    folder = Path(folder)
+    type_ = dtype or next(model.parameters()).dtype
+    pieces = list(LAYOUTS[layout](model.config))
+    shards = list(_shards(shapes(pieces, model), shard_bytes, type_.itemsize))
+    placed: dict[str, str] = {}
+    for number, names in enumerate(shards, start=1):
+        file = "model.safetensors" if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        with publishing(folder / file) as temporary:
+            save_file(dict(_published(model, pieces, set(names), type_)), temporary, metadata={"format": "pt"})
+        placed |= dict.fromkeys(names, file)
+    if len(shards) > 1:
+        size = sum(parameter.numel() for parameter in model.parameters()) * type_.itemsize
+        _publish_json(folder / INDEX, {"metadata": {"total_size": size}, "weight_map": placed})
+    else:
+        (folder / INDEX).unlink(missing_ok=True)  # of an earlier, larger model: it would be read instead
+    settings = write_config(model.config, layout)
+    _publish_json(folder / "config.json", settings | {"torch_dtype": str(type_).removeprefix("torch.")})
+    return folder
+
+
+def _shards(needed: dict[str, tuple[int, ...]], most: int, item_bytes: int) -> Iterator[list[str]]:
+    names: list[str] = []
+    filled = 0
+    for name, shape in needed.items():
+        size = torch.Size(shape).numel() * item_bytes
+        if names and filled + size > most:
+            yield names
+            names, filled = [], 0
+        names.append(name)
+        filled += size
+    yield names
+
+
+@torch.no_grad()
+def _published(
+    model: torch.nn.Module, pieces: Iterable[Piece], names: set[str], dtype: torch.dtype
+) -> Iterator[tuple[str, Tensor]]:
+    ours = dict(model.named_parameters())
+    parts: dict[str, list[Tensor]] = {}
+    for piece in pieces:
+        if piece.name in names:
+            parts.setdefault(piece.name, []).append(piece.view(ours[piece.ours]))
+    for name, tensors in parts.items():
+        # A copy always: views of one parameter share memory, which the format does not allow.
+        yield name, torch.cat([tensor.to("cpu", dtype) for tensor in tensors])
+
+
+def _publish_json(path: Path, value: object) -> None:
+    publish_bytes(path, (json.dumps(value, indent=2) + "\n").encode())
