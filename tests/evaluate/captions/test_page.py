@@ -40,7 +40,7 @@ def browser():
 def opened(browser, tmp_path):
     """Opens the report of rows; every request it makes beyond the file and every fault it reports fails the test."""
     asked, faults = [], []
-    context = browser.new_context()
+    context = browser.new_context(viewport={"width": 1280, "height": 4000})  # cards beyond its end have no text yet
 
     def open_(rows, **stamp):
         out = finished(tmp_path / "out", rows)
