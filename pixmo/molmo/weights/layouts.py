@@ -98,6 +98,23 @@ def _table(prefix: str) -> Iterator[Piece]:
     yield Piece(f"{prefix}transformer.ln_f.weight", "decoder.norm.weight", whole)
 
 
+def cut_at(pieces: list[Piece], table_rows: int, config: DecoderConfig) -> list[Piece]:
+    """The pieces where the two embedding tables meet after another number of rows.
+
+    transformers saves a Molmo2 under the names of the Hub, but cuts the joined table into halves.
+    """
+    base, extra = "decoder.embedding.base", "decoder.embedding.extra"
+    table = [piece.name for piece in pieces if piece.ours in (base, extra) and "wte" in piece.name]
+    if len(table) != 2 or not 0 < table_rows < config.vocabulary:
+        return pieces
+    cut = [
+        Piece(table[0], base, rows(0, table_rows)),
+        Piece(table[1], base, rows(table_rows, config.vocabulary)),
+        Piece(table[1], extra, whole),
+    ]
+    return cut + [piece for piece in pieces if piece.name not in table]
+
+
 def _head(name: str, config: DecoderConfig) -> Piece:
     return Piece(name, "decoder.embedding.base" if config.tied else "decoder.head.weight", whole)
 

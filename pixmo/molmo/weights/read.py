@@ -22,7 +22,7 @@ from pixmo.molmo.build import build
 from pixmo.molmo.config import MolmoConfig
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
-from pixmo.molmo.weights.layouts import LAYOUTS, Piece
+from pixmo.molmo.weights.layouts import LAYOUTS, Piece, cut_at
 from pixmo.molmo.weights.place import Devices, move_between, placed
 from pixmo.molmo.weights.published import Json, read_config, read_training_config
 
@@ -236,6 +236,9 @@ def load(
     layout = layout_of(checkpoint)
     model = build(config or config_in(checkpoint, vision), device="meta")
     pieces = list(LAYOUTS[layout](model.config))
+    table = checkpoint.tensors.get("model.transformer.wte.embedding")
+    if layout == "hub-molmo2" and table is not None:
+        pieces = cut_at(pieces, table.shape[0], model.config.decoder)
     report = compare(checkpoint, shapes(pieces, model))
     if report.missing or report.misshaped or (report.unexpected and not allow_unexpected):
         raise BadSource(f"{checkpoint.folder}: not the weights of this model: {report}")
