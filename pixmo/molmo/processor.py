@@ -60,7 +60,7 @@ class Processor:
         made = self._cropped(image)
         sequence = _sequence(self.tokens, made, [messages])
         self._require_room(len(sequence.ids), made)
-        return _tensors(input_ids=sequence.ids) | _picture(made, sequence.picture_at)
+        return tensors(input_ids=sequence.ids) | _picture(made, sequence.picture_at)
 
     def example(
         self,
@@ -85,18 +85,18 @@ class Processor:
         if is_learned[-1]:
             ids, labels, masks, segments = ids[:-1], labels[:-1], masks[:-1], segments[:-1]
         self._require_room(len(ids), made)
-        fields = {"input_ids": ids, "labels": labels, "loss_masks": masks, "position_ids": _positions(segments)}
+        fields = {"input_ids": ids, "labels": labels, "loss_masks": masks, "position_ids": positions(segments)}
         if len(annotations) > 1:
             fields["subsegment_ids"] = segments
-        return _tensors(**fields) | _picture(made, picture_at)
+        return tensors(**fields) | _picture(made, picture_at)
 
     def batch(self, rows: Sequence[Inputs]) -> Inputs:
         """The inputs of several requests, padded on the left with -1 to the longest, so that all go on at the same place."""
-        return _batch(rows, is_left=True)
+        return padded(rows, is_left=True)
 
     def training_batch(self, rows: Sequence[Inputs]) -> Inputs:
         """Several examples, padded on the right with -1."""
-        return _batch(rows, is_left=False)
+        return padded(rows, is_left=False)
 
     def _cropped(self, image: Picture | None) -> Cropped | None:
         return None if image is None else cropped(rgb(image, contrasting=self.contrasting), self.cropping)
@@ -182,7 +182,7 @@ def _texts(tokens: Tokens, turns: Sequence[str], segment: int) -> Iterator[_Piec
             yield _Piece(tokens.text(text), False, segment)
 
 
-def _positions(segments: NDArray[np.int64]) -> NDArray[np.int64]:
+def positions(segments: NDArray[np.int64]) -> NDArray[np.int64]:
     """The positions of tokens, each annotation's going on from what all share."""
     positions = np.empty(len(segments), np.int64)
     for segment in np.unique(segments):
@@ -196,14 +196,15 @@ def _picture(made: Cropped | None, at: int) -> Inputs:
         return {}
     index = np.where(made.layout.feature_at_NQ == DISCARDED, DISCARDED, made.layout.feature_at_NQ + at)
     masks = {} if made.masks_NP is None else {"image_masks": made.masks_NP}
-    return _tensors(images=made.patches_NPV, image_input_idx=index.astype(np.int64), **masks)
+    return tensors(images=made.patches_NPV, image_input_idx=index.astype(np.int64), **masks)
 
 
-def _tensors(**arrays: NDArray[Any]) -> Inputs:
-    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in arrays.items()}
+def tensors(**arrays: NDArray[Any]) -> Inputs:
+    """Arrays as tensors; those that are shared (read-only) are copied."""
+    return {name: torch.from_numpy(np.require(array, requirements="CW")) for name, array in arrays.items()}
 
 
-def _batch(rows: Sequence[Inputs], is_left: bool) -> Inputs:
+def padded(rows: Sequence[Inputs], *, is_left: bool) -> Inputs:
     """Rows of any lengths and numbers of crops under each other; what is not there is -1."""
     if not rows:
         raise BadRecord("a batch without rows")

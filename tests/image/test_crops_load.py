@@ -30,9 +30,11 @@ def test_each_mode(mode):
         image = (grey if mode in ("I", "F") else grey.convert("RGB")).convert(mode)
     made = rgb(image)
     assert (made.shape, made.dtype) == ((30, 40, 3), np.uint8)
-    assert np.abs(made[..., 0].astype(int) - np.asarray(grey)).mean() < (
-        90 if mode in ("1", "P", "PA") else 3
-    )  # few colours
+    blocks = (
+        made[..., 0].reshape(3, 10, 4, 10).mean(axis=(1, 3)),
+        np.asarray(grey).reshape(3, 10, 4, 10).mean(axis=(1, 3)),
+    )
+    np.testing.assert_allclose(*blocks, atol=25)  # modes of few colours are dithered
 
 
 @pytest.mark.parametrize("contrasting", [True, False])
