@@ -5,6 +5,8 @@ B rows, S tokens read so far, N capacity, K key heads, E head width
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -12,15 +14,19 @@ from pixmo.molmo.config import DecoderConfig
 
 
 class Cache:
-    """Room for `capacity` tokens in each of `rows` rows. Models fill it; `length` tokens are in it."""
+    """Room for `capacity` tokens in each of `rows` rows. Models fill it; `length` tokens are in it.
+
+    `devices` are those of the blocks, one for each.
+    """
 
     def __init__(
-        self, config: DecoderConfig, rows: int, capacity: int, *, dtype: torch.dtype, device: torch.device | str = "cpu"
+        self, config: DecoderConfig, rows: int, capacity: int, dtype: torch.dtype, devices: Sequence[torch.device]
     ) -> None:
-        shape = (config.depth, 2, rows, config.kv_heads, capacity, config.head_width)
-        self.store = torch.zeros(shape, dtype=dtype, device=device)
-        self.valid_BN = torch.zeros(rows, capacity, dtype=torch.bool, device=device)
-        self.next_B = torch.zeros(rows, dtype=torch.long, device=device)  # position of each row's next token
+        shape = (2, rows, config.kv_heads, capacity, config.head_width)
+        self.store = [torch.zeros(shape, dtype=dtype, device=device) for device in devices]
+        self.valid_BN = torch.zeros(rows, capacity, dtype=torch.bool, device=devices[0])
+        self.next_B = torch.zeros(rows, dtype=torch.long, device=devices[0])  # position of each row's next token
+        self.at_1: Tensor | None = None  # where the next token goes, told on the device (pixmo.molmo.graph)
         self.padded = False  # some row holds padding: only then a mask is needed
         self.length = 0
 
@@ -35,8 +41,10 @@ class Cache:
 
     def append(self, block: int, k_BKTE: Tensor, v_BKTE: Tensor) -> tuple[Tensor, Tensor]:
         """Store the keys and values of one block; returns those of all tokens read, (B, K, S, E) each."""
-        end = self.length + k_BKTE.shape[2]
         keys, values = self.store[block]
+        if self.at_1 is not None:
+            return keys.index_copy_(2, self.at_1, k_BKTE), values.index_copy_(2, self.at_1, v_BKTE)
+        end = self.length + k_BKTE.shape[2]
         keys[:, :, self.length : end] = k_BKTE
         values[:, :, self.length : end] = v_BKTE
         return keys[:, :, :end], values[:, :, :end]
@@ -47,7 +55,7 @@ class Cache:
 
     def select(self, rows_B: Tensor) -> None:
         """Keep these rows in this order; a row may be taken more than once (beam search)."""
-        self.store = self.store.index_select(2, rows_B)
+        self.store = [store.index_select(1, rows_B.to(store.device)) for store in self.store]
         self.valid_BN = self.valid_BN.index_select(0, rows_B)
         self.next_B = self.next_B.index_select(0, rows_B)
 

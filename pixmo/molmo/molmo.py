@@ -28,6 +28,12 @@ class Captioner(nn.Module):
         self.connector = Connector(config.connector, config.vit.width, config.decoder.width)
         self.decoder = Decoder(config.decoder)
 
+    def cache(self, rows: int, capacity: int) -> Cache:
+        """An empty cache on the devices of the blocks, in their type."""
+        weights = [block.get_parameter("attention.out.weight") for block in self.decoder.blocks]
+        devices = [weight.device for weight in weights]
+        return Cache(self.config.decoder, rows, capacity, weights[0].dtype, devices)
+
     def read(
         self,
         embeds_BTM: Tensor,
