@@ -143,12 +143,10 @@ def command(ctx: click.Context, /, predictions: tuple[str, ...], references: str
 
 
 def _check_references(source: Any, name: str, uses: set[str]) -> None:  # Any: a JudgedSource
-    lacking = source.without_transcripts
-    if lacking and "judge_consistency" in uses:
+    if source.without_transcripts == source.pictures and "judge_consistency" in uses:
         instead = "" if source.without_words else ", or measure --metrics recall"
         raise BadSetting(
-            f"{lacking:,} of {source.pictures:,} pictures of {name} have no transcripts, and consistency is judged against them; "
-            f"give references that have{instead}"
+            f"no picture of {name} has transcripts, and consistency is judged against them; give references that have{instead}"
         )
     if source.without_words == source.pictures and "judge_recall" in uses:
         raise BadSetting(

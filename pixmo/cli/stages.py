@@ -65,13 +65,16 @@ def class_in(tree: ast.Module, name: str) -> ast.ClassDef:
 
 
 def bases(tree: ast.Module, kind: ast.ClassDef, folder: Path) -> Iterator[ast.ClassDef]:
-    """The classes it inherits settings from: those of the folder's shared modules."""
+    """The classes it inherits settings from, the furthest first: those of the folder's shared modules."""
     inherited = {base.id for base in kind.bases if isinstance(base, ast.Name)}
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(SHARED):
             module = folder / f"{(node.module or '').rpartition('.')[2]}.py"
             for name in sorted(inherited & {alias.name for alias in node.names}):
-                yield class_in(ast.parse(module.read_text(encoding="utf-8")), name)
+                shared = ast.parse(module.read_text(encoding="utf-8"))
+                base = class_in(shared, name)
+                yield from bases(shared, base, folder)
+                yield base
 
 
 def settings(kind: ast.ClassDef) -> Iterator[Setting]:

@@ -6,7 +6,7 @@ others of its kind and without those that are settled; what is missing then stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from pixmo.errors import BadSetting
 from pixmo.judge.asks import id_of, numbered
 from pixmo.judge.reading import read_verdicts
 from pixmo.records.judgement import Verdict
-from pixmo.stage import World
+from pixmo.stage import World, meaning
 from pixmo.stages._judging import (
     MOST_CHARS,
     NO_STATEMENTS,
@@ -27,13 +27,13 @@ from pixmo.stages._judging import (
     USED,
     JudgeStage,
     outcome_of,
+    rows_of,
     said_by,
     usage_of,
 )
 
 MOST_AT_ONCE = 60  # statements in one question
 DETAIL_FAULTS = 5
-Lines = Callable[[str], list[Verdict]]
 
 
 class Task(NamedTuple):
@@ -75,46 +75,62 @@ def schema_of(prefix: str) -> pa.Schema:
     )  # fmt: skip
 
 
-def check_repeats(repeats: int) -> None:
-    """Raises BadSetting for a number of repeats that is none."""
-    if not 1 <= repeats <= 100:
-        raise BadSetting(f"repeats must be from 1 to 100, not {repeats!r}")
+@dataclass(frozen=True)
+class VerdictStage(JudgeStage):
+    """A stage that asks for verdicts on the statements of each row, `repeats` times; `ask_name` begins the names of its columns."""
+
+    repeats: int = meaning(1, "how often the judge is asked for each verdict")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.repeats <= 100:
+            raise BadSetting(f"repeats must be from 1 to 100, not {self.repeats!r}")
+
+    def lines(self, text: str) -> list[Verdict]:
+        """The verdicts in an answer of protocol ai2."""
+        raise NotImplementedError
+
+    def task(self, row: dict[str, Any]) -> Task:  # Any: column values
+        """The statements of a row, and what they are held against."""
+        raise NotImplementedError
+
+    @property
+    def adds(self) -> pa.Schema:
+        """A verdict per repeat and statement, and how they came about."""
+        return schema_of(self.ask_name)
+
+    def questions(self, batch: pa.RecordBatch) -> list[ChatQuestion]:
+        """What is asked over these rows at first, in order."""
+        return [part.question for part in _first(self, self._tasks(batch))]
+
+    def later_questions(self, batch: pa.RecordBatch, answers: Sequence[Answer[Any] | None]) -> list[ChatQuestion]:
+        """What is asked once more after these answers to `questions`, None for those that have none yet."""
+        if self.is_ai2:
+            return []
+        tasks = self._tasks(batch)
+        rows = [[_Repeat() for _ in range(self.repeats)] for _ in tasks]
+        there = [(part, a) for part, a in zip(_first(self, tasks), answers, strict=True) if a is not None]
+        for part, answer in there:
+            _enter(self, part, answer, rows)
+        return [part.question for part in _later(self, tasks, [part for part, _ in there], rows)]
+
+    async def __call__(self, batch: pa.RecordBatch, world: World) -> pa.RecordBatch:
+        """The verdicts of each row."""
+        tasks = self._tasks(batch)
+        rows = [[_Repeat() for _ in range(self.repeats)] for _ in tasks]
+        parts = list(_first(self, tasks))
+        await _ask(self, parts, rows, world)
+        await _ask(self, _later(self, tasks, parts, rows), rows, world)
+        told = [_told(self, task, row) for task, row in zip(tasks, rows, strict=True)]
+        return pa.RecordBatch.from_pylist(told, self.adds)
+
+    def _tasks(self, batch: pa.RecordBatch) -> list[Task]:
+        return [self.task(row) for row in rows_of(batch)]
 
 
-def first_questions(stage: JudgeStage, tasks: Sequence[Task], repeats: int) -> list[ChatQuestion]:
-    """What is asked at first, in order."""
-    return [part.question for part in _first(stage, tasks, repeats)]
-
-
-async def judged(
-    stage: JudgeStage, tasks: Sequence[Task], repeats: int, prefix: str, lines: Lines, world: World
-) -> pa.RecordBatch:
-    """The columns of all rows. `lines` reads an answer of protocol ai2."""
-    rows = [[_Repeat() for _ in range(repeats)] for _ in tasks]
-    parts = list(_first(stage, tasks, repeats))
-    await _ask(stage, parts, rows, lines, world)
-    await _ask(stage, _later(stage, tasks, parts, rows), rows, lines, world)
-    told = [_told(stage, task, row, prefix) for task, row in zip(tasks, rows, strict=True)]
-    return pa.RecordBatch.from_pylist(told, schema_of(prefix))
-
-
-def later_questions(
-    stage: JudgeStage, tasks: Sequence[Task], repeats: int, answers: Sequence[Answer[Any] | None]
-) -> list[ChatQuestion]:
-    """What is asked once more after these answers to the first questions, None for those that have none yet."""
-    if stage.is_ai2:
-        return []
-    rows = [[_Repeat() for _ in range(repeats)] for _ in tasks]
-    parts = list(_first(stage, tasks, repeats))
-    there = [(part, answer) for part, answer in zip(parts, answers, strict=True) if answer is not None]
-    for part, answer in there:
-        _enter(stage, part, answer, rows, lambda text: [])
-    return [part.question for part in _later(stage, tasks, [part for part, _ in there], rows)]
-
-
-def _first(stage: JudgeStage, tasks: Sequence[Task], repeats: int) -> Iterator[_Part]:
+def _first(stage: VerdictStage, tasks: Sequence[Task]) -> Iterator[_Part]:
     for number, task in enumerate(tasks):
-        for repeat in range(0 if task.instead else repeats):
+        for repeat in range(0 if task.instead else stage.repeats):
             if stage.is_ai2:
                 yield _Part(number, repeat, (), stage.free_question(draw=2 * repeat, **task.against))
                 continue
@@ -122,7 +138,7 @@ def _first(stage: JudgeStage, tasks: Sequence[Task], repeats: int) -> Iterator[_
                 yield _Part(number, repeat, numbers, _question(stage, task, numbers, 2 * repeat))
 
 
-def _question(stage: JudgeStage, task: Task, numbers: Sequence[int], draw: int) -> ChatQuestion:
+def _question(stage: VerdictStage, task: Task, numbers: Sequence[int], draw: int) -> ChatQuestion:
     return stage.question(task.against | {"statements": numbered(task.statements, numbers)}, draw)
 
 
@@ -142,24 +158,20 @@ def _cut(statements: Sequence[str]) -> Iterator[list[int]]:
         yield part
 
 
-async def _ask(
-    stage: JudgeStage, parts: Sequence[_Part], rows: Sequence[Sequence[_Repeat]], lines: Lines, world: World
-) -> None:
+async def _ask(stage: VerdictStage, parts: Sequence[_Part], rows: Sequence[Sequence[_Repeat]], world: World) -> None:
     """Enters what comes of the questions."""
     answers = await world.ask("chat", [part.question for part in parts]) if parts else []
     for part, answer in zip(parts, answers, strict=True):
-        _enter(stage, part, answer, rows, lines)
+        _enter(stage, part, answer, rows)
 
 
-def _enter(
-    stage: JudgeStage, part: _Part, answer: Answer[Any], rows: Sequence[Sequence[_Repeat]], lines: Lines
-) -> None:
+def _enter(stage: VerdictStage, part: _Part, answer: Answer[Any], rows: Sequence[Sequence[_Repeat]]) -> None:
     of = rows[part.row][part.repeat]
     of.answers.append(answer)
     if answer.outcome is not ChatOutcome.OK:
         return
     if stage.is_ai2:
-        of.lines = lines(said_by(answer))
+        of.lines = stage.lines(said_by(answer))
         return
     read = read_verdicts(said_by(answer), [id_of(n) for n in part.numbers], stage.ask.labels)
     of.verdicts |= read.verdicts
@@ -167,14 +179,14 @@ def _enter(
 
 
 def _later(
-    stage: JudgeStage, tasks: Sequence[Task], parts: Sequence[_Part], rows: Sequence[Sequence[_Repeat]]
+    stage: VerdictStage, tasks: Sequence[Task], parts: Sequence[_Part], rows: Sequence[Sequence[_Repeat]]
 ) -> list[_Part]:
     if stage.is_ai2:
         return []
     return [more for part in parts if (more := _again(stage, tasks[part.row], part, rows[part.row][part.repeat]))]
 
 
-def _again(stage: JudgeStage, task: Task, part: _Part, of: _Repeat) -> _Part | None:
+def _again(stage: VerdictStage, task: Task, part: _Part, of: _Repeat) -> _Part | None:
     """The statements of an answer whose verdicts cannot be used, once more; an answer of another shape was repaired already."""
     left = [n for n in part.numbers if id_of(n) in of.faults and id_of(n) not in of.verdicts]
     if not left:
@@ -182,7 +194,8 @@ def _again(stage: JudgeStage, task: Task, part: _Part, of: _Repeat) -> _Part | N
     return part._replace(numbers=left, question=_question(stage, task, left, 2 * part.repeat + 1))
 
 
-def _told(stage: JudgeStage, task: Task, row: Sequence[_Repeat], prefix: str) -> dict[str, Any]:  # Any: column values
+def _told(stage: VerdictStage, task: Task, row: Sequence[_Repeat]) -> dict[str, Any]:  # Any: column values
+    prefix = stage.ask_name
     each = [_repeat_told(stage, task, of) for of in row]
     verdicts, outcomes, texts, details = (list(values) for values in zip(*each, strict=True))
     return {
@@ -190,7 +203,7 @@ def _told(stage: JudgeStage, task: Task, row: Sequence[_Repeat], prefix: str) ->
     } | usage_of([a for of in row for a in of.answers], prefix)  # fmt: skip
 
 
-def _repeat_told(stage: JudgeStage, task: Task, of: _Repeat) -> tuple[list[str], str, str | None, str | None]:
+def _repeat_told(stage: VerdictStage, task: Task, of: _Repeat) -> tuple[list[str], str, str | None, str | None]:
     """Verdicts, outcome, text and detail of one repeat."""
     unscored = [str(task.verdict)] * len(task.statements)
     if not of.answers:

@@ -187,7 +187,9 @@ class WriteCaption:
     def _question(self, row: _Told) -> ChatQuestion:
         prompt = self._prompt(row.units)
         messages = messages_of(prompt, row.units, self.target_words_least, self.target_words_most)
-        return ChatQuestion(tuple(Message(*m) for m in messages), SCHEMA, SCHEMA_NAME, prompt=prompt.id, about=row.about)
+        return ChatQuestion(
+            tuple(Message(*m) for m in messages), SCHEMA, SCHEMA_NAME, prompt=prompt.id, about=row.about
+        )
 
     def _by_model(self, units: list[Unit], answer: Answer[Any]) -> dict[str, Any]:  # Any: column values
         facts = answer.facts or {}

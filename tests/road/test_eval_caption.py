@@ -247,7 +247,18 @@ def test_references_without_transcripts_give_no_consistency(data, tmp_path):
     with ChatServer(Judge()) as server:
         told = run(words(server, (data[0], jsonl(data[1], rows)), tmp_path / "out"), 2).stderr
         assert not server.log
-    assert "no transcripts" in told
+    assert "no picture of" in told
+    assert "transcripts" in told
+
+
+def test_a_picture_without_transcripts_is_told_and_spoils_nothing(data, tmp_path):
+    """Its caption is outside both means; the table says so."""
+    rows = [json.loads(line) for line in data[1].read_text().splitlines()]
+    rows[3]["transcripts"] = []
+    with ChatServer(Judge()) as server:
+        told = run(words(server, (data[0], jsonl(data[1], rows)), tmp_path / "out")).stdout
+    assert values_of(tmp_path / "out")["recall"] == pytest.approx(0.4)
+    assert "outside every mean" in told
 
 
 def test_no_judge_and_no_key_are_told_before_anything_is_read(data, tmp_path):

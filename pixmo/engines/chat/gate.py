@@ -9,6 +9,10 @@ from collections import deque
 from pixmo.engines.chat.limits import Pace, Width
 from pixmo.engines.chat.settings import ChatSettings
 
+SOFT_START_S = (
+    0.25  # the first requests are spread over this: no burst of connections, and answers do not come in bursts either
+)
+
 
 class Gate:
     """`enter` before a request, `leave` after it."""
@@ -18,6 +22,7 @@ class Gate:
         self.in_flight = 0
         self._requests, self._tokens = Pace(settings.requests_per_min), Pace(settings.tokens_per_min)
         self._paused_until = 0.0
+        self._started = 0  # how many of the first places were taken
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     def __repr__(self) -> str:
@@ -29,6 +34,9 @@ class Gate:
         try:
             while (pause := self._paused_until - time.monotonic()) > 0:  # noqa: ASYNC110 – it may be made longer meanwhile
                 await asyncio.sleep(pause)
+            if self._started < self.width.most:
+                self._started += 1
+                await asyncio.sleep(SOFT_START_S * (self._started - 1) / self.width.most)
             now = time.monotonic()
             if (wait := max(self._requests.due(1, now), self._tokens.due(tokens, now))) > 0:
                 await asyncio.sleep(wait)
