@@ -377,7 +377,12 @@ def main() -> None:
     options.add_argument("--shares", type=json.loads, default={})
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--answer", default="", help="the text of every answer; none: the question")
-    options.add_argument("--answer-by", default="", metavar="MODULE:NAME", help="what answers: a function of the request's body, or a class of such")
+    options.add_argument(
+        "--answer-by",
+        default="",
+        metavar="MODULE:NAME",
+        help="what answers: a function of the request's body, or a class of such",
+    )
     given = options.parse_args()
     answer = (lambda body: given.answer) if given.answer else question_of
     if given.answer_by:
