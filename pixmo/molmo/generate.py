@@ -200,7 +200,8 @@ class _Search:
 
     def advance(self, candidates: Sequence[tuple[float, int, int]]) -> tuple[list[int], list[int]]:
         """Take the best continuations (total, beam, token), best first; returns whose state and which token go on."""
-        live, parents = [], []
+        live: list[_Beam] = []
+        parents = []
         for rank, (total, beam, token) in enumerate(candidates):
             ids = self.live[beam].ids
             if token in self.how.ends:

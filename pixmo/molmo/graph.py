@@ -33,8 +33,7 @@ class Step:
         self.at_1 = torch.tensor([cache.length], device=cache.valid_BN.device)
         self.token_B = torch.zeros(len(cache.valid_BN), dtype=torch.long, device=cache.valid_BN.device)
         self.next_B = cache.next_B.clone()
-        self.graph: torch.cuda.CUDAGraph | None = None
-        self.logits: Tensor | None = None
+        self.recorded: tuple[torch.cuda.CUDAGraph, Tensor] | None = None
 
     def __call__(self, token_B: Tensor) -> Tensor:
         """Logits after `token_B`."""
@@ -45,11 +44,10 @@ class Step:
         if not token_B.is_cuda:
             logits = self._run()
         else:
-            if self.graph is None:
-                self._record()
-            assert self.graph is not None and self.logits is not None
-            self.graph.replay()
-            logits = self.logits
+            if self.recorded is None:
+                self.recorded = self._record()
+            graph, logits = self.recorded
+            graph.replay()
         self.next_B += 1
         self.cache.next_B = self.next_B
         self.cache.finish(1)
@@ -66,14 +64,15 @@ class Step:
             cache.at_1 = None
         return decoder.logits(states_B1M[:, -1])
 
-    def _record(self) -> None:
+    def _record(self) -> tuple[torch.cuda.CUDAGraph, Tensor]:
         """Run a few times aside, so that libraries have chosen their kernels, then record. What runs write is the same."""
-        aside = torch.cuda.Stream()
+        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(3):
                 self._run()
         torch.cuda.current_stream().wait_stream(aside)
-        self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
-            self.logits = self._run()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            logits = self._run()
+        return graph, logits

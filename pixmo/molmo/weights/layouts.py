@@ -35,7 +35,8 @@ def rows(start: int, stop: int) -> View:
     return lambda x: x[start:stop]
 
 
-def _leaves(published: str, ours: str, view: View, bias: bool) -> Iterator[Piece]:
+def leaves(published: str, ours: str, view: View, bias: bool) -> Iterator[Piece]:
+    """Weight and, if there is one, bias of a layer."""
     for leaf in ("weight", "bias") if bias else ("weight",):
         yield Piece(f"{published}.{leaf}", f"{ours}.{leaf}", view)
 
@@ -51,14 +52,14 @@ def vision(config: MolmoConfig, prefix: str) -> Iterator[Piece]:
     if tower.class_token:
         yield Piece(f"{there}.image_vit.class_embedding", "vit.cls", whole)
     yield Piece(f"{there}.image_vit.positional_embedding", "vit.positions", whole)
-    yield from _leaves(f"{there}.image_vit.patch_embedding", "vit.patch", whole, tower.patch_bias)
+    yield from leaves(f"{there}.image_vit.patch_embedding", "vit.patch", whole, tower.patch_bias)
     if tower.pre_norm:
-        yield from _leaves(f"{there}.image_vit.pre_ln", "vit.pre_norm", whole, True)
+        yield from leaves(f"{there}.image_vit.pre_ln", "vit.pre_norm", whole, True)
     for number in range(tower.depth):
         theirs, ours = f"{there}.image_vit.transformer.resblocks.{number}", f"vit.blocks.{number}"
         for part, letter in enumerate("qkv"):
             view = rows(part * tower.width, (part + 1) * tower.width)
-            yield from _leaves(f"{theirs}.attention.w{letter}", f"{ours}.attention.qkv", view, True)
+            yield from leaves(f"{theirs}.attention.w{letter}", f"{ours}.attention.qkv", view, True)
         for name, own in (
             ("attention.wo", "attention.out"),
             ("feed_forward.w1", "mlp.up"),
@@ -66,7 +67,7 @@ def vision(config: MolmoConfig, prefix: str) -> Iterator[Piece]:
             ("attention_norm", "attention_norm"),
             ("ffn_norm", "mlp_norm"),
         ):
-            yield from _leaves(f"{theirs}.{name}", f"{ours}.{own}", whole, True)
+            yield from leaves(f"{theirs}.{name}", f"{ours}.{own}", whole, True)
         if tower.layer_scale:
             yield Piece(f"{theirs}.lambda1", f"{ours}.attention_scale", whole)
             yield Piece(f"{theirs}.lambda2", f"{ours}.mlp_scale", whole)
@@ -79,10 +80,10 @@ def _connector(
 ) -> Iterator[Piece]:
     width, hidden = config.connector.width, config.connector.hidden
     q, k, v, o = qkvo
-    yield from _leaves(f"{pool}.{q}", "connector.pool.query", whole, True)
-    yield from _leaves(f"{pool}.{k}", "connector.pool.key_value", rows(0, width), True)
-    yield from _leaves(f"{pool}.{v}", "connector.pool.key_value", rows(width, 2 * width), True)
-    yield from _leaves(f"{pool}.{o}", "connector.pool.out", whole, True)
+    yield from leaves(f"{pool}.{q}", "connector.pool.query", whole, True)
+    yield from leaves(f"{pool}.{k}", "connector.pool.key_value", rows(0, width), True)
+    yield from leaves(f"{pool}.{v}", "connector.pool.key_value", rows(width, 2 * width), True)
+    yield from leaves(f"{pool}.{o}", "connector.pool.out", whole, True)
     gate, up, down = gate_up_down
     yield Piece(f"{project}.{gate}.weight", "connector.project.up_gate.weight", rows(hidden, 2 * hidden))
     yield Piece(f"{project}.{up}.weight", "connector.project.up_gate.weight", rows(0, hidden))
@@ -120,7 +121,7 @@ def _head(name: str, config: DecoderConfig) -> Piece:
 
 
 def _ai2_block(there: str, ours: str, config: DecoderConfig, attention: str = "", mlp: str = "") -> Iterator[Piece]:
-    yield from _leaves(f"{there}.{attention}att_proj", f"{ours}.attention.qkv", whole, config.qkv_bias)
+    yield from leaves(f"{there}.{attention}att_proj", f"{ours}.attention.qkv", whole, config.qkv_bias)
     yield Piece(f"{there}.{attention}attn_out.weight", f"{ours}.attention.out.weight", whole)
     if config.qk_norm != "no":
         yield Piece(f"{there}.{attention}q_norm.weight", f"{ours}.attention.q_norm.weight", whole)
@@ -205,7 +206,7 @@ def transformers_block(there: str, ours: str, config: DecoderConfig, *, after: b
     for letter, heads in zip("qkv", (config.heads, config.kv_heads, config.kv_heads), strict=True):
         edges.append(edges[-1] + heads * config.head_width)
         view = rows(edges[-2], edges[-1])
-        yield from _leaves(f"{there}.self_attn.{letter}_proj", f"{ours}.attention.qkv", view, config.qkv_bias)
+        yield from leaves(f"{there}.self_attn.{letter}_proj", f"{ours}.attention.qkv", view, config.qkv_bias)
     yield Piece(f"{there}.self_attn.o_proj.weight", f"{ours}.attention.out.weight", whole)
     if config.qk_norm != "no":
         yield Piece(f"{there}.self_attn.q_norm.weight", f"{ours}.attention.q_norm.weight", whole)
@@ -231,7 +232,7 @@ def transformers_molmo2(config: MolmoConfig) -> Iterator[Piece]:
     yield Piece(f"{language}.norm.weight", "decoder.norm.weight", whole)
     yield _head("lm_head.weight", config.decoder)
     yield Piece("model.vision_tower.positional_embedding", "vit.positions", whole)
-    yield from _leaves("model.vision_tower.patch_embedding", "vit.patch", whole, True)
+    yield from leaves("model.vision_tower.patch_embedding", "vit.patch", whole, True)
     for number in range(config.vit.depth):
         yield from clip_block(f"model.vision_tower.layers.{number}", f"vit.blocks.{number}", config.vit)
     projector = "model.multi_modal_projector"
@@ -248,7 +249,7 @@ def clip_block(there: str, ours: str, tower: ViTConfig, out: str = "o_proj") -> 
     """A vision block as transformers names CLIP's, MetaCLIP's and SigLIP's (there with out = "out_proj")."""
     for part, letter in enumerate("qkv"):
         view = rows(part * tower.width, (part + 1) * tower.width)
-        yield from _leaves(f"{there}.self_attn.{letter}_proj", f"{ours}.attention.qkv", view, True)
+        yield from leaves(f"{there}.self_attn.{letter}_proj", f"{ours}.attention.qkv", view, True)
     for name, own in (
         (f"self_attn.{out}", "attention.out"),
         ("mlp.fc1", "mlp.up"),
@@ -256,7 +257,7 @@ def clip_block(there: str, ours: str, tower: ViTConfig, out: str = "o_proj") -> 
         ("layer_norm1", "attention_norm"),
         ("layer_norm2", "mlp_norm"),
     ):
-        yield from _leaves(f"{there}.{name}", f"{ours}.{own}", whole, True)
+        yield from leaves(f"{there}.{name}", f"{ours}.{own}", whole, True)
 
 
 LAYOUTS: dict[str, Callable[[MolmoConfig], Iterator[Piece]]] = {
