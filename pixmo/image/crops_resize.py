@@ -15,8 +15,8 @@ from scipy.sparse import csr_array, vstack
 
 from pixmo.errors import BadRecord
 
-# R rows of a strip of the picture, W its columns, C channels
-_STRIP_BYTES = 1 << 20  # of the picture as floats: what a core keeps near itself
+# C channels
+_STRIP_BYTES = 1 << 19  # of the picture as floats: what a core keeps near itself
 _HALF, _ONE = np.float32(0.5), np.float32(1)
 
 
@@ -66,40 +66,45 @@ def fitted(
 ) -> list[NDArray[np.float32]]:
     """The picture (height, width, C) times `factor_C`, resized into each fit: arrays (height, width, C), zero where not covered.
 
-    The picture is read once, in strips of rows, so that a large one needs little memory beside its results. With `antialias`
-    a pixel of a shrunk picture is the mean of all it covers, without it of the two nearest each way.
+    The picture is read once, in strips of columns, so that a large one needs little memory beside its results. With `antialias`
+    a pixel of a shrunk picture is the mean of all it covers, without it of the two nearest each way. The arrays are views with
+    the rows innermost.
     """
-    channels = image.shape[2]
-    plan = _plan(image.shape[0], image.shape[1], fits, antialias)
-    narrow = [np.empty((len(plan.rows), fit.canvas[1] * channels), np.float32) for fit in fits]
-    step = max(1, _STRIP_BYTES // (4 * len(plan.cols) * channels))
-    for top in range(0, len(plan.rows), step):
-        strip_WCR = image[plan.rows[top : top + step]][:, plan.cols].transpose(1, 2, 0) * factor_C[:, None]
-        mixed = (plan.across @ strip_WCR.reshape(len(plan.cols), -1)).reshape(-1, strip_WCR.shape[2])
-        start = 0
+    height, width, channels = image.shape
+    plan = _plan(height, width, fits, antialias)
+    narrow = [np.empty((len(plan.cols), channels, fit.canvas[0]), np.float32) for fit in fits]
+    if len(plan.rows) < height:
+        image = image[plan.rows]
+    step = max(1, _STRIP_BYTES // (4 * len(plan.rows) * channels))
+    for left in range(0, len(plan.cols), step):
+        strip = image[:, plan.cols[left : left + step]] if len(plan.cols) < width else image[:, left : left + step]
+        mixed = plan.down @ strip.reshape(len(strip), -1).astype(np.float32)
+        top = 0
         for part in narrow:
-            part[top : top + step] = mixed[start : start + part.shape[1]].T
-            start += part.shape[1]
+            rows = mixed[top : top + part.shape[2]].reshape(part.shape[2], -1, channels)
+            np.multiply(rows.transpose(1, 2, 0), factor_C[:, None], out=part[left : left + step])
+            top += part.shape[2]
     return [
-        (down @ part).reshape(*fit.canvas, channels) for down, part, fit in zip(plan.down, narrow, fits, strict=True)
+        (across @ part.reshape(len(part), -1)).reshape(fit.canvas[1], channels, fit.canvas[0]).transpose(2, 0, 1)
+        for across, part, fit in zip(plan.across, narrow, fits, strict=True)
     ]
 
 
 class _Plan(NamedTuple):
-    """Which rows and columns of a picture are read, and how they are mixed."""
+    """Which rows and columns of a picture are read, and how they are mixed: rows for all fits at once, columns for each."""
 
     rows: NDArray[np.int64]
     cols: NDArray[np.int64]
-    down: list[Any]
-    across: Any
+    down: Any
+    across: list[Any]
 
 
 @lru_cache(maxsize=32)
 def _plan(height: int, width: int, fits: tuple[Fit, ...], antialias: bool) -> _Plan:
-    down = [_weights(height, fit.height, fit.top, fit.canvas[0], antialias) for fit in fits]
-    across = vstack([_weights(width, fit.width, fit.left, fit.canvas[1], antialias) for fit in fits], format="csr")
-    rows, cols = np.unique(np.concatenate([matrix.indices for matrix in down])), np.unique(across.indices)
-    return _Plan(rows, cols, [matrix[:, rows] for matrix in down], across[:, cols])
+    down = vstack([_weights(height, fit.height, fit.top, fit.canvas[0], antialias) for fit in fits], format="csr")
+    across = [_weights(width, fit.width, fit.left, fit.canvas[1], antialias) for fit in fits]
+    rows, cols = np.unique(down.indices), np.unique(np.concatenate([matrix.indices for matrix in across]))
+    return _Plan(rows, cols, down[:, rows], [matrix[:, cols] for matrix in across])
 
 
 def _weights(size: int, inner: int, before: int, canvas: int, antialias: bool) -> Any:

@@ -201,7 +201,7 @@ def _picture(made: Cropped | None, at: int) -> Inputs:
 
 def tensors(**arrays: NDArray[Any]) -> Inputs:
     """Arrays as tensors; those that are shared (read-only) are copied."""
-    return {name: torch.from_numpy(np.require(array, requirements="CW")) for name, array in arrays.items()}
+    return {name: torch.from_numpy(np.require(array, requirements=["C", "W"])) for name, array in arrays.items()}
 
 
 def padded(rows: Sequence[Inputs], *, is_left: bool) -> Inputs:
