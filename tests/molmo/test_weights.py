@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 
 from pixmo.errors import BadSetting, BadSource
-from pixmo.molmo.build import MODELS, build, initialise
+from pixmo.molmo.build import MODELS, TOWERS, build, initialise, molmo_config
 from pixmo.molmo.weights.layouts import LAYOUTS
 from pixmo.molmo.weights.published import read_config, write_config
 from pixmo.molmo.weights.read import compare, layout_of, load, open_checkpoint, shapes
@@ -110,7 +111,7 @@ def test_ai2s_training_checkpoint_is_read(tmp_path):
     assert state["transformer.blocks.0.ffn.experts.mlp.w1"].shape == (8 * 20, 40)
     torch.save(state, tmp_path / "model.pt")
     settings = json.loads((source / "config.json").read_text())
-    (tmp_path / "config.yaml").write_text(json.dumps({"model": settings}))  # JSON is YAML
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"model": settings}))
     assert_equal(load(tmp_path), model)
 
 
@@ -248,6 +249,36 @@ def test_published_settings_come_back(name):
     layouts = ["hub-molmo"] if config.family == "molmo" else ["hub-molmo2", "transformers"]
     for layout in layouts:
         assert read_config(json.loads(json.dumps(write_config(config, layout)))) == config
+
+
+@pytest.mark.parametrize("tower", sorted(TOWERS))
+def test_the_settings_of_a_captioner_on_another_tower_come_back(tower):
+    """The release keeps its tower in code; ours is written beside it and read again."""
+    config = molmo_config("qwen2-7b", TOWERS[tower])
+    assert read_config(json.loads(json.dumps(write_config(config, "hub-molmo")))) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"hidden_size": "wide"}, "hidden_size is 'wide', not a number"),
+        ({"hidden_size": -1}, "hidden_size is -1"),
+        ({"num_attention_heads": 0}, "ZeroDivisionError"),
+        ({"vision_backbone": {"image_model_type": "resnet"}}, "no vision tower named 'resnet'"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change, told):
+    """Values that no model has are told by their key."""
+    settings = write_config(MODELS["molmo-7b-d"], "hub-molmo") | change
+    with pytest.raises(BadSource, match=told):
+        read_config(settings)
+
+
+def test_tokens_out_of_order_are_refused():
+    """The image tokens of a Molmo2 follow each other; a model where they do not would be read wrongly."""
+    settings = write_config(MODELS["molmo2-8b"], "transformers") | {"frame_start_token_id": 7}
+    with pytest.raises(BadSource, match="frame_start_token_id is 7"):
+        read_config(settings)
 
 
 def test_random_weights_are_those_of_the_seed():
