@@ -169,17 +169,18 @@ def kills(folder: Path, pictures: int, times: int) -> dict[str, Any]:
         )
     with server() as url:
         words = command(url, predictions, references, folder / "killed")
-        total = 4 * pictures
+        total, killed = 4 * pictures, 0
         for nth in range(times):
             process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             while asked_of(url).total() < total * (nth + 1) / (times + 1) and process.poll() is None:
                 time.sleep(0.1)
             process.send_signal(signal.SIGKILL)
-            process.wait()
+            killed += process.wait() == -signal.SIGKILL
         subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
         asked = asked_of(url)
     same = all((folder / "whole" / name).read_bytes() == (folder / "killed" / name).read_bytes() for name in RESULTS)
     return {
+        "killed": killed,
         "questions": len(asked),
         "again": asked.total() - len(asked),
         "in_flight_at_most": times * AT_ONCE,
