@@ -12,6 +12,7 @@ from PIL import Image
 
 from pixmo.errors import BadRecord
 from pixmo.image.crops import Cropping
+from pixmo.molmo.build import build, initialise
 from pixmo.molmo.processor import PADDING, Processor
 from pixmo.text.messages import Layout
 from tests.molmo.test_tokens import tokens
@@ -151,3 +152,19 @@ def test_an_example_needs_messages_and_room():
         small(context=30).example(ramp(50, 50), [" q", " a"])
     with pytest.raises(BadRecord, match="without rows"):
         small().batch([])
+
+
+def test_a_model_reads_batches_as_it_reads_rows():
+    """A tiny Molmo gives the last token of each row of a batch the logits it has alone: nothing is put in the wrong place."""
+    torch.set_num_threads(1)
+    model = build("molmo-tiny").eval()
+    initialise(model, std=0.2)
+    processor = Processor(tokens(is_tiny=True), SMALL)
+    asked = [(ramp(90, 60), "a longer question?"), (ramp(50, 120), "b"), (None, "c?")]
+    rows = [processor.process(image, text) for image, text in asked]
+    with torch.inference_mode():
+        alone = torch.stack([model(**processor.batch([row]))[0, -1] for row in rows])
+        together = model(**processor.batch(rows))[:, -1]
+        blank = model(**processor.batch([processor.process(np.zeros((60, 90, 3), np.uint8), asked[0][1])]))[0, -1]
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+    assert (blank - alone[0]).abs().max() > 1e-2  # the picture is seen

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pixmo.errors import BadRecord, BadSource
 from pixmo.image.crops2 import NO_PATCH, Cropping2
+from pixmo.molmo.build import build, initialise
 from pixmo.molmo.processor import PADDING
 from pixmo.molmo.processor2 import Processor2
 from pixmo.molmo.tokens import MOLMO2
@@ -231,3 +232,26 @@ def test_as_transformers_samples():
     made = small(sampling=Sampling(has_last=False)).process(text="?", video=frames)
     assert made["images"].shape == (10, 36, 588)
     assert made["input_ids"].tolist()[1:5] == spelled("0.0 ")
+
+
+def test_a_model_reads_batches_as_it_reads_rows():
+    """A tiny Molmo2 gives the last token of each row of a batch, pictures, none and video, the logits it has alone."""
+    torch.set_num_threads(1)
+    model = build("molmo2-tiny").eval()
+    initialise(model, std=0.2)
+    processor = Processor2(tokens(MOLMO2, is_tiny=True), SMALL)
+    video = Frames([np.asarray(photo(n, size=(40, 30))) for n in range(3)], 2)
+    rows = [
+        processor.process([photo(1, size=(84, 84)), photo(2, size=(70, 200))], "a longer question?"),
+        processor.process(text="none"), processor.process(text="?", video=video),
+    ]  # fmt: skip
+    with torch.inference_mode():
+        alone = torch.stack([model(**processor.batch([row]))[0, -1] for row in rows])
+        together = model(**processor.batch(rows))[:, -1]
+        other = model(
+            **processor.batch(
+                [processor.process([photo(3, size=(84, 84)), photo(2, size=(70, 200))], "a longer question?")]
+            )
+        )
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+    assert (other[0, -1] - alone[0]).abs().max() > 1e-2  # the picture is seen

@@ -18,19 +18,23 @@ FIRST_SPECIAL = {MOLMO: 152_064, MOLMO2: 151_936}
 TEXT_IDS = {"<|endoftext|>": 151_643, "<|im_start|>": 151_644, "<|im_end|>": 151_645}
 
 
-def character_tokenizer(special=MOLMO) -> Tokenizer:
-    """A real tokenizer with one id per character, its code point, and the special tokens at their published ids."""
-    named = TEXT_IDS | {name: FIRST_SPECIAL[special] + i for i, name in enumerate(special)}
-    made = Tokenizer(models.WordLevel({chr(i): i for i in range(0x250)} | named, unk_token="?"))
+def character_tokenizer(special=MOLMO, is_tiny=False) -> Tokenizer:
+    """A real tokenizer with one id per character, its code point, and the special tokens at their published ids, or at a tiny model's."""
+    texts, first = (
+        ({name: i for i, name in enumerate(TEXT_IDS)}, 256) if is_tiny else (TEXT_IDS, FIRST_SPECIAL[special])
+    )
+    named = texts | {name: first + i for i, name in enumerate(special)}
+    letters = range(len(texts), 256) if is_tiny else range(0x250)
+    made = Tokenizer(models.WordLevel({chr(i): i for i in letters} | named, unk_token="?"))
     made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     made.decoder = decoders.Fuse()
     made.add_special_tokens([AddedToken(name, normalized=False) for name in named])
     return made
 
 
-def tokens(special=MOLMO) -> Tokens:
+def tokens(special=MOLMO, is_tiny=False) -> Tokens:
     """The stand-in with what a Molmo adds."""
-    return Tokens(character_tokenizer(special), special, END[special])
+    return Tokens(character_tokenizer(special, is_tiny), special, END[special])
 
 
 def saved(folder: Path, special=MOLMO, **config) -> Path:
