@@ -57,6 +57,7 @@ class Processor:
 
         `messages` are as the model reads them, from `pixmo.text.prompts` or `laid_out`; the last is a question.
         """
+        require_question(messages)
         made = self._cropped(image)
         sequence = _sequence(self.tokens, made, [messages])
         self._require_room(len(sequence.ids), made)
@@ -117,6 +118,12 @@ def annotations_of(messages: Sequence[str] | Sequence[Sequence[str]]) -> list[li
     if not lists or not all(lists):
         raise BadRecord("an example without messages")
     return lists
+
+
+def require_question(messages: Sequence[str]) -> None:
+    """Raises BadRecord for a request that ends with an answer, or has no messages: there is nothing to answer."""
+    if len(messages) % 2 == 0:
+        raise BadRecord(f"{len(messages)} turns; a request ends with what the user says")
 
 
 def pictures_of(images: Picture | Sequence[Picture] | None, most: int) -> list[Picture]:

@@ -31,6 +31,7 @@ from pixmo.molmo.processor import (
     padded,
     pictures_of,
     positions,
+    require_question,
     tensors,
 )
 from pixmo.molmo.tokens import MOLMO2, Tokens
@@ -102,6 +103,7 @@ class Processor2:
 
         `messages` are as the model reads them, from `pixmo.text.prompts` or `laid_out`; the last is a question.
         """
+        require_question(messages)
         seen = self._seen(pictures_of(images, self.most_pictures), video)
         said = [each for message in messages for each in self.tokens.text(message)]
         ids = [self.tokens.begin_id, *seen.ids, *said]

@@ -85,8 +85,13 @@ class Tokens:
     def text(self, text: str) -> list[int]:
         """The ids of a text, no token added around it.
 
-        Raises BadRecord for a text with a special token of pictures: such a token has pixels behind it, which no text has.
+        Raises BadRecord for a text with a special token of pictures: such a token has pixels behind it, which no text has; and for
+        one that is no text (half a character, as broken JSON gives).
         """
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise BadRecord(f"a text with half a character at {error.start}: {text[:60]!a}") from None
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
         for each in ids:
             if each in self._special_ids:

@@ -168,3 +168,10 @@ def test_a_model_reads_batches_as_it_reads_rows():
         blank = model(**processor.batch([processor.process(np.zeros((60, 90, 3), np.uint8), asked[0][1])]))[0, -1]
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
     assert (blank - alone[0]).abs().max() > 1e-2  # the picture is seen
+
+
+@pytest.mark.parametrize("turns", [[], ["q", "a"]])
+def test_a_request_ends_with_a_question(turns):
+    """A conversation that ends with an answer, or has no turns, asks nothing: it is refused."""
+    with pytest.raises(BadRecord, match="turns; a request ends with what the user says"):
+        small().process(text=turns)

@@ -72,6 +72,12 @@ def test_a_text_cannot_hold_a_piece_of_picture(name):
     assert name in str(caught.value)
 
 
+def test_half_a_character_is_told():
+    """What broken JSON leaves of a character is refused: no tokenizer reads it."""
+    with pytest.raises(BadRecord, match=r"half a character at 3: 'abc\\ud83d'"):
+        tokens().text("abc\ud83d")
+
+
 def test_a_tokenizer_of_another_model_is_refused_by_name():
     """The special tokens that are not there are named."""
     with pytest.raises(BadSource, match=r"lacks the special tokens <low_res_im_start>, <im_low>, .*another model"):
