@@ -16,16 +16,22 @@ from pixmo.molmo.config import DecoderConfig
 class Cache:
     """Room for `capacity` tokens in each of `rows` rows. Models fill it; `length` tokens are in it.
 
-    `devices` are those of the blocks, one for each.
+    `devices` are those of the blocks, one for each; `home` is where the tokens come from.
     """
 
     def __init__(
-        self, config: DecoderConfig, rows: int, capacity: int, dtype: torch.dtype, devices: Sequence[torch.device]
+        self,
+        config: DecoderConfig,
+        rows: int,
+        capacity: int,
+        dtype: torch.dtype,
+        devices: Sequence[torch.device],
+        home: torch.device,
     ) -> None:
         shape = (2, rows, config.kv_heads, capacity, config.head_width)
         self.store = [torch.zeros(shape, dtype=dtype, device=device) for device in devices]
-        self.valid_BN = torch.zeros(rows, capacity, dtype=torch.bool, device=devices[0])
-        self.next_B = torch.zeros(rows, dtype=torch.long, device=devices[0])  # position of each row's next token
+        self.valid_BN = torch.zeros(rows, capacity, dtype=torch.bool, device=home)
+        self.next_B = torch.zeros(rows, dtype=torch.long, device=home)  # position of each row's next token
         self.at_1: Tensor | None = None  # where the next token goes, told on the device (pixmo.molmo.graph)
         self.padded = False  # some row holds padding: only then a mask is needed
         self.length = 0
@@ -41,7 +47,8 @@ class Cache:
 
     def append(self, block: int, k_BKTE: Tensor, v_BKTE: Tensor) -> tuple[Tensor, Tensor]:
         """Store the keys and values of one block; returns those of all tokens read, (B, K, S, E) each."""
-        keys, values = self.store[block]
+        keys, values = self.store[block][0], self.store[block][1]
+        k_BKTE, v_BKTE = k_BKTE.detach(), v_BKTE.detach()  # nobody learns through what was read before
         if self.at_1 is not None:
             return keys.index_copy_(2, self.at_1, k_BKTE), values.index_copy_(2, self.at_1, v_BKTE)
         end = self.length + k_BKTE.shape[2]

@@ -140,7 +140,13 @@ def _begin(model: Model, inputs: Mapping[str, Tensor], how: Generation) -> tuple
     new = min(how.max_new_tokens, most - ids.shape[1])
     cache = model.cache(len(ids), ids.shape[1] + new)
     moved = {name: tensor.to(device) for name, tensor in inputs.items()}
-    return model(**moved, cache=cache, last_only=True)[:, -1], cache, new
+    return model(**moved, cache=cache, last_only=True)[:, -1].to(device), cache, new
+
+
+def _next(model: Model, cache: Cache, token_B: Tensor) -> Tensor:
+    """Logits (B, N) after one more token, where the tokens are: the head may be on another device."""
+    logits_B1N: Tensor = model(token_B[:, None], cache=cache)
+    return logits_B1N[:, -1].to(token_B.device)
 
 
 @torch.no_grad()
@@ -158,7 +164,7 @@ def _tokens(
         yield list(zip(token_B.tolist(), score_B.tolist(), strict=True))
         if number + 1 == new or all(row.reason for row in rows):
             return
-        logits_BN = model(token_B[:, None], cache=cache)[:, -1] if step is None else step(token_B)
+        logits_BN = _next(model, cache, token_B) if step is None else step(token_B)
 
 
 def _sampled(logits_BN: Tensor, how: Generation, random: torch.Generator) -> Tensor:
@@ -244,7 +250,7 @@ def _beams(model: Model, inputs: Mapping[str, Tensor], how: Generation, decode: 
         if number + 1 == new or all(search.done for search in searches):
             break
         cache.select(torch.tensor(parents, device=logits_BN.device))
-        logits_BN = model(torch.tensor(tokens, device=logits_BN.device)[:, None], cache=cache)[:, -1]
+        logits_BN = _next(model, cache, torch.tensor(tokens, device=logits_BN.device))
     return [search.answer(decode) for search in searches]
 
 

@@ -31,8 +31,8 @@ class Captioner(nn.Module):
     def cache(self, rows: int, capacity: int) -> Cache:
         """An empty cache on the devices of the blocks, in their type."""
         weights = [block.get_parameter("attention.out.weight") for block in self.decoder.blocks]
-        devices = [weight.device for weight in weights]
-        return Cache(self.config.decoder, rows, capacity, weights[0].dtype, devices)
+        devices, home = [weight.device for weight in weights], self.decoder.embedding.base.device
+        return Cache(self.config.decoder, rows, capacity, weights[0].dtype, devices, home)
 
     def read(
         self,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from pixmo.errors import BadSetting, BadSource
 from pixmo.molmo.build import MODELS, TOWERS, build, initialise, molmo_config
+from pixmo.molmo.weights.inspect import inspect
 from pixmo.molmo.weights.layouts import LAYOUTS
 from pixmo.molmo.weights.published import read_config, write_config
 from pixmo.molmo.weights.read import compare, layout_of, load, open_checkpoint, shapes
@@ -121,6 +124,62 @@ def test_a_training_checkpoint_with_code_in_it_is_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("model: {}")
     with pytest.raises(BadSource, match="not plain weights"):
         load(tmp_path)
+
+
+def test_activations_follow_the_weights_to_another_device(tmp_path):
+    """With its second half elsewhere the model gives its logits there, with and without a cache."""
+    model = tiny("molmo-tiny")
+    save(model, tmp_path)
+    spread = load(tmp_path, devices=["cpu", "meta"])
+    assert spread.decoder.embedding.base.device.type == "cpu"
+    cache = spread.cache(2, 9)
+    for ids in (torch.ones(2, 8, dtype=torch.long), torch.ones(2, 1, dtype=torch.long)):
+        logits = spread(ids, cache=cache)
+        assert (logits.device.type, logits.shape) == ("meta", (*ids.shape, 256))
+
+
+@torch.inference_mode()
+def test_a_tied_head_is_written_as_a_copy(tmp_path):
+    """A model whose head is its embedding says the same when it is read with a head of its own, as others read it."""
+    model = tiny(tied=True).eval()
+    again = load(save(model, tmp_path))
+    assert not again.config.decoder.tied
+    ids = torch.arange(20)[None]
+    torch.testing.assert_close(again(ids), model(ids))
+
+
+@pytest.mark.slow
+def test_loading_needs_little_more_than_the_model(tmp_path):
+    """Peak memory of a fresh process: the model, and no more than 1.1 times the largest shard."""
+    config = MODELS["molmo-tiny"]
+    decoder = replace(config.decoder, width=512, head_width=128, depth=16, hidden=2048)
+    model = build(replace(config, decoder=decoder, connector=replace(config.connector, hidden=2048)))
+    save(model, tmp_path, shard_bytes=20_000_000)
+    largest = max(file.stat().st_size for file in tmp_path.glob("*.safetensors"))
+    script = (
+        "import resource, sys; from pixmo.molmo.weights.read import load\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "load(sys.argv[2]); before = peak()\n"  # a first, small model: what the library needs by itself
+        "model = load(sys.argv[1])\n"
+        "print(peak() - before, sum(p.numel() * 4 for p in model.parameters()))"
+    )
+    save(build("molmo-tiny"), tmp_path / "small")
+    command = [sys.executable, "-c", script, str(tmp_path), str(tmp_path / "small")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    grown, size = map(int, done.stdout.split())
+    assert size > 10 * largest
+    assert grown <= size + 1.1 * largest
+
+
+def test_an_inspection_tells_what_a_checkpoint_is(tmp_path):
+    """Layout, size, numbers, and every difference, from the headers."""
+    save(build("molmo2-tiny"), tmp_path, dtype=torch.bfloat16)
+    told = inspect(tmp_path)
+    assert (told.name, told.layout, told.types) == ("molmo2-tiny", "transformers", ("BF16",))
+    assert told.parameters == sum(parameter.numel() for parameter in build("molmo2-tiny").parameters())
+    assert "every tensor is there" in str(told)
+    edit(tmp_path, **{"lm_head.weight": None})
+    assert "1 missing (lm_head.weight)" in str(inspect(tmp_path))
 
 
 # --- wrong checkpoints -----------------------------------------------------------------------------------------------
@@ -234,6 +293,15 @@ def test_folders_without_weights_are_refused(tmp_path):
     assert "no such file" in refusal(tmp_path)
     save_file({"encoder.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
     assert "named like no Molmo's: encoder.weight" in refusal(tmp_path)
+
+
+def test_a_model_that_the_settings_cannot_tell_is_refused(tmp_path):
+    """The release of Molmo has no word for heads that do not make up the width: nothing is written."""
+    config = MODELS["molmo-tiny"]
+    odd = build(replace(config, decoder=replace(config.decoder, head_width=24)))
+    with pytest.raises(BadSetting, match="no words for this model"):
+        save(odd, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_layout_of_the_other_model_is_refused(tmp_path):

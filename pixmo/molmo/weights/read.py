@@ -189,6 +189,15 @@ def config_in(checkpoint: Checkpoint, vision: Json | None = None) -> MolmoConfig
     return read_config(checkpoint.settings, str(checkpoint.folder / "config.json"), vision)
 
 
+def pieces_of(checkpoint: Checkpoint, config: MolmoConfig) -> list[Piece]:
+    """Where each of its tensors belongs in a model of these numbers."""
+    layout = layout_of(checkpoint)
+    pieces = list(LAYOUTS[layout](config))
+    if layout == "hub-molmo2":
+        pieces = cut_at(pieces, checkpoint.tensors["model.transformer.wte.embedding"].shape[0], config.decoder)
+    return pieces
+
+
 def shapes(pieces: Iterable[Piece], model: torch.nn.Module) -> dict[str, tuple[int, ...]]:
     """The shape of every published tensor that `model` has or needs."""
     ours = dict(model.named_parameters())
@@ -233,12 +242,8 @@ def load(
     missing, unexpected or of another shape. Beyond the model, host memory holds pages of one shard at a time.
     """
     checkpoint = open_checkpoint(path)
-    layout = layout_of(checkpoint)
     model = build(config or config_in(checkpoint, vision), device="meta")
-    pieces = list(LAYOUTS[layout](model.config))
-    table = checkpoint.tensors.get("model.transformer.wte.embedding")
-    if layout == "hub-molmo2" and table is not None:
-        pieces = cut_at(pieces, table.shape[0], model.config.decoder)
+    pieces = pieces_of(checkpoint, model.config)
     report = compare(checkpoint, shapes(pieces, model))
     if report.missing or report.misshaped or (report.unexpected and not allow_unexpected):
         raise BadSource(f"{checkpoint.folder}: not the weights of this model: {report}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,7 +16,7 @@ from pixmo.errors import BadSetting
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 from pixmo.molmo.weights.layouts import LAYOUTS, Piece
-from pixmo.molmo.weights.published import write_config
+from pixmo.molmo.weights.published import read_config, write_config
 from pixmo.molmo.weights.read import INDEX, shapes
 from pixmo.storage.publish import publish_bytes, publishing
 
@@ -39,6 +41,10 @@ def save(
     layout = layout or layouts[0]
     if layout not in layouts:
         raise BadSetting(f"a {model.config.family} is written as {' or '.join(layouts)}, not {layout!r}")
+    settings = write_config(model.config, layout)
+    read = read_config(settings)  # a tied head is written as a copy and read as one of its own
+    if replace(read, decoder=replace(read.decoder, tied=model.config.decoder.tied)) != model.config:
+        raise BadSetting(f"the settings of {layout} have no words for this model; it would be read as another")
     folder = Path(folder)
     type_ = dtype or next(model.parameters()).dtype
     pieces = list(LAYOUTS[layout](model.config))
@@ -48,13 +54,13 @@ def save(
         file = "model.safetensors" if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         with publishing(folder / file) as temporary:
             save_file(dict(_published(model, pieces, set(names), type_)), temporary, metadata={"format": "pt"})
+            os.chmod(temporary, 0o644)  # the library gives it to its owner only
         placed |= dict.fromkeys(names, file)
     if len(shards) > 1:
         size = sum(parameter.numel() for parameter in model.parameters()) * type_.itemsize
         _publish_json(folder / INDEX, {"metadata": {"total_size": size}, "weight_map": placed})
     else:
         (folder / INDEX).unlink(missing_ok=True)  # of an earlier, larger model: it would be read instead
-    settings = write_config(model.config, layout)
     _publish_json(folder / "config.json", settings | {"torch_dtype": str(type_).removeprefix("torch.")})
     return folder
 
