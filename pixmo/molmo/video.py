@@ -133,7 +133,7 @@ def _opened(source: Path | str | bytes) -> Iterator[tuple[InputContainer, VideoS
     try:
         import av  # here: decoding needs it, arrays do not
     except ImportError as error:
-        raise MissingExtra("speech", "decoding a video") from error
+        raise MissingExtra("molmo", "decoding a video") from error
     try:
         file = io.BytesIO(source) if isinstance(source, bytes) else str(source)
         with av.open(file, "r", options={"format_whitelist": FORMATS, "protocol_whitelist": "file"}) as container:
