@@ -17,7 +17,7 @@ FLOORS = (
     {"dataset", "stage"},
     {"stages", "run"},
     {"evaluate", "molmo", "view", "annotate"},
-    {"train"},
+    {"train", "predict"},
     {"cli", "__init__", "__main__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

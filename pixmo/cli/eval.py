@@ -1,4 +1,4 @@
-"""`pixmo eval caption | task | compare`: what is being judged is the first word."""
+"""`pixmo eval caption | task | loss | compare`: what is being judged is the first word."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import click
 WHAT = {
     "caption": "Judge dense captions: recall, consistency, cap-F1.",
     "task": "Score answers of benchmarks: VQA, counting, pointing and more.",
+    "loss": "Cross-entropy and accuracy of a model on the tokens of a set.",
     "compare": "Put finished evaluations of captions side by side.",
 }
 
