@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from pixmo.errors import BadSetting
+from pixmo.molmo.config import MolmoConfig
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 from pixmo.molmo.weights.layouts import LAYOUTS, Piece
@@ -37,14 +39,7 @@ def save(
     `layout`: for Molmo2 "transformers" (the default: vLLM and others serve it) or "hub-molmo2", for Molmo "hub-molmo".
     No more than one shard is copied at a time. A tensor larger than `shard_bytes` has a shard of its own.
     """
-    layouts = OF_FAMILY[model.config.family]
-    layout = layout or layouts[0]
-    if layout not in layouts:
-        raise BadSetting(f"a {model.config.family} is written as {' or '.join(layouts)}, not {layout!r}")
-    settings = write_config(model.config, layout)
-    read = read_config(settings)  # a tied head is written as a copy and read as one of its own
-    if replace(read, decoder=replace(read.decoder, tied=model.config.decoder.tied)) != model.config:
-        raise BadSetting(f"the settings of {layout} have no words for this model; it would be read as another")
+    layout, settings = published_settings(model.config, layout)
     folder = Path(folder)
     type_ = dtype or next(model.parameters()).dtype
     pieces = list(LAYOUTS[layout](model.config))
@@ -63,6 +58,21 @@ def save(
         (folder / INDEX).unlink(missing_ok=True)  # of an earlier, larger model: it would be read instead
     _publish_json(folder / "config.json", settings | {"torch_dtype": str(type_).removeprefix("torch.")})
     return folder
+
+
+def published_settings(
+    config: MolmoConfig, layout: str | None = None
+) -> tuple[str, dict[str, Any]]:  # Any: JSON values
+    """The layout that a model is written in and its `config.json`; BadSetting when it cannot be written so."""
+    layouts = OF_FAMILY[config.family]
+    layout = layout or layouts[0]
+    if layout not in layouts:
+        raise BadSetting(f"a {config.family} is written as {' or '.join(layouts)}, not {layout!r}")
+    settings = write_config(config, layout)
+    read = read_config(settings)  # a tied head is written as a copy and read as one of its own
+    if replace(read, decoder=replace(read.decoder, tied=config.decoder.tied)) != config:
+        raise BadSetting(f"the settings of {layout} have no words for this model; it would be read as another")
+    return layout, settings
 
 
 def _shards(needed: dict[str, tuple[int, ...]], most: int, item_bytes: int) -> Iterator[list[str]]:
