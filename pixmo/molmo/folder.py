@@ -1,7 +1,7 @@
 """A model ready to be asked, from a checkpoint folder: weights, tokenizer, and the processor that fits them.
 
-    molmo = open_model("Molmo-7B-D-0924", devices="cuda")
-    print(molmo.ask("dog.jpg", "Describe this image."))
+molmo = open_model("Molmo-7B-D-0924", devices="cuda")
+print(molmo.ask("dog.jpg", "Describe this image."))
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from PIL import Image
 
 from pixmo.errors import BadSetting, BadSource
 from pixmo.image.crops import Cropping
-from pixmo.image.crops2 import Cropping2
 from pixmo.molmo.config import MolmoConfig
 from pixmo.molmo.generate import Generation, generate
 from pixmo.molmo.molmo import Molmo
@@ -43,7 +42,9 @@ class Ready:
         self, images: Picture | Path | str | Sequence[Picture | Path | str] | None, text: str, **how: Any
     ) -> str:  # Any: fields of Generation
         """The answer to one question about a picture, several (Molmo2) or none; `how` are fields of `Generation`."""
-        some = [images] if images is None or isinstance(images, str | Path) or not isinstance(images, Sequence) else images
+        some = (
+            [images] if images is None or isinstance(images, str | Path) or not isinstance(images, Sequence) else images
+        )
         seen = [Image.open(each) if isinstance(each, str | Path) else each for each in some if each is not None]
         row = self.processor.process(images=seen, text=text)
         settings = Generation(ends=(self.processor.tokens.end_id,), **how)
