@@ -6,6 +6,7 @@ The names below load when they are used, so that `import pixmo` costs next to no
     recipe = pixmo.road("urls.csv", drop_duplicates=True)      # what `pixmo download urls.csv` would run
     summary = pixmo.run_recipe(recipe, Path("out"), pixmo.Effort(n_proc=4))
     rows = pixmo.load("out")                                   # typed, lazily; into `datasets` or torch
+    molmo = pixmo.open_model("Molmo-7B-D-0924")                # molmo.ask("dog.jpg", "Describe this image.")
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pixmo.cli.spoken_road import spoken_road as spoken_road
     from pixmo.dataset.load import load as load
     from pixmo.errors import PixmoError as PixmoError
+    from pixmo.molmo.folder import open_model as open_model
     from pixmo.run.forget import forget as forget
     from pixmo.run.job import Effort as Effort
     from pixmo.run.job import Summary as Summary
@@ -50,6 +52,7 @@ _HOME = {
     "judged_road": "pixmo.cli.judged_road",
     "load": "pixmo.dataset.load",
     "load_recipe": "pixmo.run.recipe",
+    "open_model": "pixmo.molmo.folder",
     "retry": "pixmo.run.maintain",
     "road": "pixmo.cli.road",
     "run_recipe": "pixmo.run.job",
@@ -82,6 +85,6 @@ def _version() -> str:
 
 
 __all__ = [  # noqa: RUF022 – sorted without regard to case
-    "assign_split", "clean", "Effort", "export", "forget", "judged_road", "load", "load_recipe", "Outcome", "PixmoError", "Recipe", "retry", "road",
+    "assign_split", "clean", "Effort", "export", "forget", "judged_road", "load", "load_recipe", "open_model", "Outcome", "PixmoError", "Recipe", "retry", "road",
     "run_recipe", "spoken_road", "status", "Step", "Summary", "verify",
 ]  # fmt: skip
