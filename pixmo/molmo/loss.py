@@ -26,7 +26,7 @@ class Losses(NamedTuple):
     ce_BT: Tensor  # weight times cross-entropy of each token
 
 
-def token_losses(logits_BTN: Tensor, labels_BT: Tensor, weights_BT: Tensor) -> Losses:
+def token_losses(logits_BTN: Tensor, labels_BT: Tensor, weights_BT: Tensor, z_loss: float = Z_LOSS) -> Losses:
     """Weighted cross-entropy, z-loss and hits in float32. Negative weights count as 0; labels there may be anything."""
     weights_BT = weights_BT.float().clamp(min=0)
     logits_BTN = logits_BTN.float()
@@ -34,13 +34,19 @@ def token_losses(logits_BTN: Tensor, labels_BT: Tensor, weights_BT: Tensor) -> L
     ce_BT = (
         cross_entropy(logits_BTN.flatten(0, 1), labels_BT.flatten(), reduction="none").view_as(labels_BT) * weights_BT
     )
-    z_BT = Z_LOSS * logits_BTN.logsumexp(dim=-1).square() * weights_BT
+    z_BT = z_loss * logits_BTN.logsumexp(dim=-1).square() * weights_BT
     right_BT = (logits_BTN.detach().argmax(dim=-1) == labels_BT) * weights_BT
     return Losses(ce_BT.sum(), z_BT.sum(), right_BT.sum(), weights_BT.sum(), ce_BT)
 
 
 def chunked_losses(
-    head: Callable[[Tensor], Tensor], states_BTM: Tensor, labels_BT: Tensor, weights_BT: Tensor, chunk: int = 512
+    head: Callable[[Tensor], Tensor],
+    states_BTM: Tensor,
+    labels_BT: Tensor,
+    weights_BT: Tensor,
+    chunk: int = 512,
+    *,
+    z_loss: float = Z_LOSS,
 ) -> Losses:
     """`token_losses(head(states), …)` without ever holding the logits of more than `chunk` tokens of each row.
 
@@ -48,7 +54,7 @@ def chunked_losses(
     """
 
     def part(states: Tensor, labels: Tensor, weights: Tensor) -> Losses:
-        return token_losses(head(states), labels, weights)
+        return token_losses(head(states), labels, weights, z_loss)
 
     pieces = [
         checkpoint(part, *(x[:, at : at + chunk] for x in (states_BTM, labels_BT, weights_BT)), use_reentrant=False)

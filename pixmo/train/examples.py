@@ -33,6 +33,7 @@ class Example(NamedTuple):
     number: int  # its place in the set
     inputs: Inputs  # what the processor makes of it, cut to the context
     texts: Texts
+    passed: tuple[tuple[str, str], ...] = ()  # the rows it came instead of, and why they cannot be learned
 
 
 class Examples:
@@ -125,11 +126,12 @@ class Examples:
         return cut(made, self._context)
 
     def _learnable(self, visit: int, draw: Draw) -> Example:
+        passed: dict[str, str] = {}
         for further in range(1, len(self.rows) + 1):
             try:
-                return self.example(draw)
+                return self.example(draw)._replace(passed=tuple(passed.items()))
             except BadRecord as error:
-                self.left_out[draw.row.id] = str(error)
+                self.left_out[draw.row.id] = passed[draw.row.id] = str(error)
             number, epoch = self._turns.row(visit + further)
             draw = Draw(self.rows.take([number], pictures=True)[0], number, epoch)
         reason = next(iter(self.left_out.values()))
@@ -166,6 +168,8 @@ def _loaded(source: Source) -> Rows:
 
 
 def _pictures(row: Row) -> list[Picture]:
+    if not row.pictures_bytes:
+        raise BadRecord(f"row {row.id}: has no picture")
     return [row.picture(number) for number in range(len(row.pictures_bytes))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -51,13 +52,12 @@ class Turns:
 
     def __init__(self, rows: Rows, seed: int) -> None:
         self._order, self._rows = Order(*rows.blocks(), Sharding(shuffle=True, seed=seed % 2**32)), len(rows)
-        self._epochs: dict[int, NDArray[np.int64]] = {}
+        self._epoch = lru_cache(maxsize=4)(self._walked)  # a step may stand between two, and threads in several steps
 
     def row(self, visit: int) -> tuple[int, int]:
         """The number of the row that comes at a visit, and the epoch."""
         epoch, at = divmod(visit, self._rows)
-        if epoch not in self._epochs:
-            if len(self._epochs) > 1:  # a step may stand between two
-                del self._epochs[min(self._epochs)]
-            self._epochs[epoch] = np.concatenate(list(self._order.walk(epoch, 0, self._rows)))
-        return int(self._epochs[epoch][at]), epoch
+        return int(self._epoch(epoch)[at]), epoch
+
+    def _walked(self, epoch: int) -> NDArray[np.int64]:
+        return np.concatenate(list(self._order.walk(epoch, 0, self._rows)))

@@ -11,9 +11,12 @@ prompts = "molmo1-captioner"
 
 from __future__ import annotations
 
+import json
+import math
 import tomllib
 import typing
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from collections.abc import Iterator
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +124,40 @@ def read_training(path: Path) -> Training:
         made: Training = _built(Training, told, str(path))
     except (BadSetting, UnknownName) as error:
         raise BadSetting(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
-    return made
+    here = path.resolve().parent
+    seen = (replace(s, path=s.path if "://" in s.path else str(here / s.path)) for s in made.source)
+    return replace(made, model=str(here / made.model), source=tuple(seen))
+
+
+def written(training: Training) -> str:
+    """A run as TOML that `read_training` reads."""
+    plain = asdict(training)
+    sources = plain.pop("source")
+    tables = {name: plain.pop(name) for name in ("connector", "vit", "decoder")}
+    lines = [*_lines(plain), *(line for name, told in tables.items() for line in ("", f"[{name}]", *_lines(told)))]
+    return "\n".join([*lines, *(line for told in sources for line in ("", "[[source]]", *_lines(told)))]) + "\n"
+
+
+def _lines(told: dict[str, Any]) -> list[str]:  # Any: plain settings
+    # JSON's way of writing these values is TOML's as well, but for one character
+    return [
+        f"{k.rstrip('_')} = {json.dumps(v, ensure_ascii=False)}".replace("\x7f", "\\u007f") for k, v in told.items()
+    ]
+
+
+def difference(ours: Training, before: Training) -> str | None:
+    """The name of the first setting of meaning in which two runs differ, with both values; None when they are the same run."""
+    now, then = dict(_flat(meaning(ours))), dict(_flat(meaning(before)))
+    keys = [key for key in now | then if now.get(key) != then.get(key)]
+    return next((f"{key} is {then.get(key)!r} there, {now.get(key)!r} here" for key in keys), None)
+
+
+def _flat(told: Any, name: str = "") -> Iterator[tuple[str, Any]]:  # Any: plain settings
+    inner = told.items() if isinstance(told, dict) else enumerate(told, 1) if name == "source" else ()
+    if not inner:
+        yield name, told
+    for key, value in inner:
+        yield from _flat(value, f"{name} {key}".strip())
 
 
 def _built(kind: type[Any], told: dict[str, Any], where: str) -> Any:  # Any: dataclasses and TOML values
@@ -148,8 +184,8 @@ def _value(what: str, value: Any, hint: Any, where: str) -> Any:  # Any: datacla
             raise BadSetting(f"{what} is {value!r}, should be a table")
         return _built(typing.cast("type[Any]", hint), value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if type(value) is not hint:
+        value = float(value)
+    if type(value) is not hint or value in (math.inf, -math.inf) or value != value:
         raise BadSetting(f"{what} is {value!r}, should be {_WORDS[hint]}")
     return value
 
