@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pixmo.image.crops import Cropping, cropped
+from pixmo.image.crops import CLIP_MEAN, CLIP_STD, Cropping, cropped
 from pixmo.image.crops2 import Cropping2, cropped2
 from pixmo.image.crops_resize import centred
 from pixmo.image.crops_tiling import tiling
@@ -71,7 +71,7 @@ def padded(image: NDArray[np.uint8], canvas: tuple[int, int]) -> tuple[NDArray[n
     around = [(fit.top, canvas[0] - fit.height - fit.top), (fit.left, canvas[1] - fit.width - fit.left)]
     whole: NDArray[np.float32] = np.pad(inner, [*around, (0, 0)])
     is_picture = np.pad(np.ones(inner.shape[:2], bool), around)
-    mean, std = (np.array(each, np.float32) for each in (Cropping().mean, Cropping().std))
+    mean, std = (np.array(each, np.float32) for each in (CLIP_MEAN, CLIP_STD))
     normal: NDArray[np.float32] = (whole - mean) / std
     return normal, is_picture
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pixmo.cli.model_options import config_named, dtype_option, folder_argument, model_option, type_of
+from pixmo.cli.model_options import config_named, dtype_option, folder_argument, model_option
 from pixmo.cli.options import SIZE
 from pixmo.cli.printing import amount, printable
 
@@ -28,6 +28,7 @@ def command(folder: Path, out: Path, layout: str | None, dtype: str | None, shar
     The layout transformers (Molmo2) is what vLLM and VLMEvalKit serve.
     """
     from pixmo.molmo.carry import carry, empty_folder
+    from pixmo.molmo.trial import dtype_named
     from pixmo.molmo.weights.inspect import inspect
     from pixmo.molmo.weights.read import load
     from pixmo.molmo.weights.write import published_settings, save
@@ -35,7 +36,7 @@ def command(folder: Path, out: Path, layout: str | None, dtype: str | None, shar
     config = inspect(folder, config=config_named(name)).config
     published_settings(config, layout)  # refused before the weights are read
     empty_folder(out)
-    model = load(folder, config=config, dtype=type_of(dtype))
+    model = load(folder, config=config, dtype=dtype_named(dtype))
     carried = carry(folder, out)
     save(model, out, layout=layout, shard_bytes=shard_bytes)
     made = inspect(out)

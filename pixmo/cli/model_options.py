@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    import torch
-
     from pixmo.molmo.config import MolmoConfig
 
 TYPES = ("float32", "bfloat16", "float16")
@@ -19,14 +17,6 @@ dtype_option = click.option("--dtype", type=click.Choice(TYPES), help="Type of t
 model_option = click.option(
     "--model", "name", metavar="NAME", help="Which model it is, where a training checkpoint does not tell."
 )
-
-
-def type_of(name: str | None) -> torch.dtype | None:
-    """torch's type of that name."""
-    import torch
-
-    found: torch.dtype | None = None if name is None else getattr(torch, name)
-    return found
 
 
 def config_named(name: str | None) -> MolmoConfig | None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixmo.errors import BadSetting
-from pixmo.image.crops_resize import Fit, centred, fitted, require_picture
+from pixmo.image.crops_resize import Fit, Kernel, centred, fitted, require_picture, stretched
 from pixmo.image.crops_tiling import tiling
 
 # N crops, the whole picture first; P patches of a crop, V values of a patch (row, column, channel), Q pooled features of a crop,
@@ -28,6 +28,25 @@ DISCARDED = -100
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+
+
+class Resize(NamedTuple):
+    """How a picture comes to a size, and its bytes to numbers: (byte / 255 - mean) / std of each channel."""
+
+    kernel: Kernel
+    keeps_aspect: bool = False  # black around it; else stretched
+    to_bytes: bool = True  # pixels are rounded when resized
+    mean: tuple[float, float, float] = CLIP_MEAN
+    std: tuple[float, float, float] = CLIP_STD
+
+
+RESIZES = {
+    "default": Resize("linear", keeps_aspect=True, to_bytes=False),
+    "metaclip": Resize("cubic"),
+    "siglip": Resize("nearest two", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    "dino": Resize("cubic", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+}
+"""As each tower was trained to see; the released models have `default`, for CLIP."""
 
 
 class Kind(enum.IntEnum):
@@ -52,13 +71,14 @@ class Cropping:
     max_crops: int = 12  # beside the whole picture
     pool: int = 2  # patches per pooled feature, each way
     is_tiled: bool = True  # else the whole picture is all that is seen
-    mean: tuple[float, float, float] = CLIP_MEAN
-    std: tuple[float, float, float] = CLIP_STD
+    resize: str = "default"  # of RESIZES
 
     def __post_init__(self) -> None:
-        if self.crop_px % (self.patch_px * self.pool) or any(margin % self.pool for margin in self.margins):
+        if self.resize not in RESIZES:
+            raise BadSetting(f"pictures are resized as {', '.join(RESIZES)}, not {self.resize!r}")
+        if self.crop_px % self.patch_px or any(margin % self.pool for margin in self.margins):
             raise BadSetting(
-                f"crops of {self.crop_px} px and margins of {self.margins} patches are not whole pooled features"
+                f"crops of {self.crop_px} px are not whole patches of {self.patch_px} px, or margins of {self.margins} patches not whole pooled features"
             )
         if self.window_px <= 0 or self.max_crops < 1:
             raise BadSetting(
@@ -100,24 +120,21 @@ class Cropped(NamedTuple):
 @lru_cache(maxsize=1024)
 def layout(height: int, width: int, cropping: Cropping) -> Layout:
     """The tokens of a picture of this size, without its pixels: what it costs of the context."""
-    pooled = cropping.patches // cropping.pool
+    pooled = -(-cropping.patches // cropping.pool)
     low = _block(pooled, pooled)
     index = np.flatnonzero(low == Kind.PATCH)[None]
     if not cropping.is_tiled:
         return _frozen(None, low, index)
     grid = tiling(height - cropping.margin_px, width - cropping.margin_px, cropping.window_px, cropping.max_crops)
-    window, margin = pooled - sum(cropping.margins) // cropping.pool, sum(cropping.margins) // cropping.pool
-    high = _block(grid[0] * window + margin, grid[1] * window + margin)
-    positions = len(low) + np.flatnonzero(high == Kind.PATCH).reshape(grid[0] * window + margin, -1)
+    kept = [[_kept(number, count, cropping) for number in range(count)] for count in grid]
+    edges = [np.cumsum([0, *(each.stop - each.start for each in along)]) for along in kept]
+    high = _block(edges[0][-1], edges[1][-1])
+    positions = len(low) + np.flatnonzero(high == Kind.PATCH).reshape(edges[0][-1], edges[1][-1])
     crops = np.full((*grid, pooled, pooled), DISCARDED)
-    before, after = (patches // cropping.pool for patches in cropping.margins)
-    for row in range(grid[0]):
-        for col in range(grid[1]):
-            rows, cols = _kept(row, grid[0], pooled, before, after), _kept(col, grid[1], pooled, before, after)
-            down, right = row * window, col * window
-            crops[row, col, rows, cols] = positions[
-                rows.start + down : rows.stop + down, cols.start + right : cols.stop + right
-            ]
+    for row, rows in enumerate(kept[0]):
+        for col, cols in enumerate(kept[1]):
+            own = positions[edges[0][row] : edges[0][row + 1], edges[1][col] : edges[1][col + 1]]
+            crops[row, col, rows, cols] = own
     return _frozen(grid, np.concatenate([low, high]), np.concatenate([index, crops.reshape(-1, pooled * pooled)]))
 
 
@@ -127,20 +144,32 @@ def cropped(image_HWC: NDArray[np.uint8], cropping: Cropping) -> Cropped:
     Raises BadRecord for an array that is no RGB picture, and for one of which the shorter side vanishes when it is scaled.
     """
     height, width = require_picture(image_HWC)
-    side = cropping.crop_px
-    fits = [centred(height, width, (side, side))]
-    made = layout(height, width, cropping)
+    made, sizes = layout(height, width, cropping), [(cropping.crop_px, cropping.crop_px)]
     if made.tiling is not None:
         rows, cols = (count * cropping.window_px + cropping.margin_px for count in made.tiling)
-        fits.append(centred(height, width, (rows, cols)))
-    mean, std = np.array(cropping.mean, np.float32), np.array(cropping.std, np.float32)
-    factor, shift = np.reciprocal(std * np.float32(255)), np.tile(-mean / std, cropping.patch_px)
+        sizes.append((rows, cols))
+    resize = RESIZES[cropping.resize]
+    fits = [centred(height, width, size) if resize.keeps_aspect else stretched(size) for size in sizes]
+    mean, std = np.array(resize.mean, np.float32), np.array(resize.std, np.float32)
+    shift = np.tile(-mean / std, cropping.patch_px)
     patches = np.empty((len(made.feature_at_NQ), cropping.patches**2, cropping.patch_px * len(shift)), np.float32)
     done = 0
-    for canvas in fitted(image_HWC, factor, tuple(fits), antialias=True):
+    for canvas in _scaled(image_HWC, tuple(fits), resize):
         done += _cut(canvas, cropping, shift, patches[done:])
     masks = None if made.tiling is None else _masks(fits[1], cropping)
     return Cropped(patches, masks, made)
+
+
+def _scaled(image: NDArray[np.uint8], fits: tuple[Fit, ...], resize: Resize) -> list[NDArray[np.float32]]:
+    """The picture in each fit, its bytes divided by 255 and the deviation."""
+    factor = np.reciprocal(np.array(resize.std, np.float32) * np.float32(255))
+    if not resize.to_bytes:
+        return fitted(image, factor, fits, resize.kernel)
+    canvases = fitted(image, np.ones_like(factor), fits, resize.kernel)
+    for canvas in canvases:
+        np.rint(canvas, out=canvas).clip(0, 255, out=canvas)
+        canvas *= factor
+    return canvases
 
 
 def _block(rows: int, cols: int) -> NDArray[np.int8]:
@@ -149,9 +178,11 @@ def _block(rows: int, cols: int) -> NDArray[np.int8]:
     return np.concatenate([[Kind.START], lines.ravel(), [Kind.END]]).astype(np.int8)
 
 
-def _kept(number: int, count: int, pooled: int, before: int, after: int) -> slice:
-    """Which pooled features of a crop are not also those of a neighbour."""
-    return slice(before if number else 0, pooled if number == count - 1 else pooled - after)
+def _kept(number: int, count: int, cropping: Cropping) -> slice:
+    """Which pooled features of a crop are not also those of a neighbour; the last may pool fewer patches."""
+    before, after = cropping.margins
+    first, last = before if number else 0, cropping.patches - (after if number < count - 1 else 0)
+    return slice(first // cropping.pool, -(-last // cropping.pool))
 
 
 def _frozen(grid: tuple[int, int] | None, kinds: NDArray[np.int8], index: NDArray[np.int64]) -> Layout:

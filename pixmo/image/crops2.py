@@ -172,7 +172,7 @@ def _block(grid: tuple[int, ...], start: Kind, has_columns: bool) -> NDArray[np.
 def _stretched(image: NDArray[np.uint8], sizes: tuple[tuple[int, int], ...]) -> list[NDArray[np.float32]]:
     """The picture in each size (height, width), its pixels whole numbers brought to 0..2."""
     ones = np.ones(3, np.float32)
-    canvases = fitted(image, ones, tuple(stretched(size) for size in sizes), antialias=False)
+    canvases = fitted(image, ones, tuple(stretched(size) for size in sizes), "nearest two")
     for canvas in canvases:
         np.rint(canvas, out=canvas)  # the released preprocessing resizes bytes
         canvas *= np.float32(2 / 255)

@@ -1,4 +1,4 @@
-"""Bilinear resizing in 32-bit floats, equal to torch's `interpolate` with and without antialiasing within its rounding.
+"""Resizing in 32-bit floats, equal to torch's `interpolate` within its rounding: bilinear with and without antialiasing, bicubic with it.
 
 A row of the result is a weighted sum of rows of the picture, so a resize is two products with sparse matrices: one for the columns, one
 for the rows. Padding around the picture is rows of these matrices that are empty.
@@ -7,7 +7,7 @@ for the rows. Padding around the picture is rows of these matrices that are empt
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple  # Any: scipy has no types
+from typing import Any, Literal, NamedTuple  # Any: scipy has no types
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from pixmo.errors import BadRecord
 # C channels
 _STRIP_BYTES = 1 << 19  # of the picture as floats: what a core keeps near itself
 _HALF, _ONE = np.float32(0.5), np.float32(1)
+Kernel = Literal["nearest two", "linear", "cubic"]
+"""What a pixel of the result is made of: the two nearest each way; or, of a shrunk picture, all it covers, weighed by a triangle or by
+a cubic, which may leave the range of the picture's values."""
 
 
 class Fit(NamedTuple):
@@ -62,16 +65,15 @@ def stretched(canvas: tuple[int, int]) -> Fit:
 
 
 def fitted(
-    image: NDArray[np.uint8], factor_C: NDArray[np.float32], fits: tuple[Fit, ...], *, antialias: bool
+    image: NDArray[np.uint8], factor_C: NDArray[np.float32], fits: tuple[Fit, ...], kernel: Kernel
 ) -> list[NDArray[np.float32]]:
     """The picture (height, width, C) times `factor_C`, resized into each fit: arrays (height, width, C), zero where not covered.
 
-    The picture is read once, in strips of columns, so that a large one needs little memory beside its results. With `antialias`
-    a pixel of a shrunk picture is the mean of all it covers, without it of the two nearest each way. The arrays are views with
-    the rows innermost.
+    The picture is read once, in strips of columns, so that a large one needs little memory beside its results. The arrays are views
+    with the rows innermost.
     """
     height, width, channels = image.shape
-    plan = _plan(height, width, fits, antialias)
+    plan = _plan(height, width, fits, kernel)
     narrow = [np.empty((len(plan.cols), channels, fit.canvas[0]), np.float32) for fit in fits]
     if len(plan.rows) < height:
         image = image[plan.rows]
@@ -100,17 +102,19 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _plan(height: int, width: int, fits: tuple[Fit, ...], antialias: bool) -> _Plan:
-    down = vstack([_weights(height, fit.height, fit.top, fit.canvas[0], antialias) for fit in fits], format="csr")
-    across = [_weights(width, fit.width, fit.left, fit.canvas[1], antialias) for fit in fits]
+def _plan(height: int, width: int, fits: tuple[Fit, ...], kernel: Kernel) -> _Plan:
+    down = vstack([_weights(height, fit.height, fit.top, fit.canvas[0], kernel) for fit in fits], format="csr")
+    across = [_weights(width, fit.width, fit.left, fit.canvas[1], kernel) for fit in fits]
     rows, cols = np.unique(down.indices), np.unique(np.concatenate([matrix.indices for matrix in across]))
     return _Plan(rows, cols, down[:, rows], [matrix[:, cols] for matrix in across])
 
 
-def _weights(size: int, inner: int, before: int, canvas: int, antialias: bool) -> Any:
+def _weights(size: int, inner: int, before: int, canvas: int, kernel: Kernel) -> Any:
     """The matrix (canvas, size) that scales a line of `size` pixels to `inner` of them, from position `before` on."""
     scale = np.float32(size) / np.float32(inner)
-    first, counts, weight = (_covered if antialias else _nearest)(inner, scale, size)
+    first, counts, weight = (
+        _nearest(inner, scale, size) if kernel == "nearest two" else _covered(inner, scale, size, kernel)
+    )
     taps = first[:, None] + np.arange(weight.shape[1])
     used = np.arange(weight.shape[1]) < counts[:, None]
     ends = np.zeros(canvas + 1, np.int64)
@@ -121,15 +125,28 @@ def _weights(size: int, inner: int, before: int, canvas: int, antialias: bool) -
 _Taps = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]  # the first pixel, how many, their weights
 
 
-def _covered(inner: int, scale: np.float32, size: int) -> _Taps:
+def _covered(inner: int, scale: np.float32, size: int, kernel: Kernel) -> _Taps:
     centre = scale * (np.arange(inner, dtype=np.float32) + _HALF)
-    reach = max(scale, _ONE)
+    pixel = max(scale, _ONE)  # of the result, in those of the picture
+    reach = pixel * np.float32(2 if kernel == "cubic" else 1)
     first = np.maximum((centre - reach + _HALF).astype(np.int64), 0)
     counts = np.minimum((centre + reach + _HALF).astype(np.int64), size) - first
     step = np.arange(counts.max())
-    distance = ((first[:, None] + step).astype(np.float32) - centre[:, None] + _HALF) / reach
-    weight = np.maximum(_ONE - np.abs(distance), 0) * (step < counts[:, None])
+    distance = ((first[:, None] + step).astype(np.float32) - centre[:, None] + _HALF) / pixel
+    weight = (_cubic if kernel == "cubic" else _triangle)(np.abs(distance)) * (step < counts[:, None])
     return first, counts, weight / weight.sum(axis=1, keepdims=True)
+
+
+def _triangle(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    weight: NDArray[np.float32] = np.maximum(_ONE - x, 0)
+    return weight
+
+
+def _cubic(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Keys' cubic with a = -1/2, that of Pillow too."""
+    near, far = (1.5 * x - 2.5) * x * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+    weight: NDArray[np.float32] = np.where(x < 1, near, np.where(x < 2, far, 0)).astype(np.float32)
+    return weight
 
 
 def _nearest(inner: int, scale: np.float32, size: int) -> _Taps:

@@ -16,11 +16,13 @@ from pixmo.molmo.molmo2 import Molmo2
 
 # Depth counts the blocks with weights: 23 of CLIP's 24, 25 of SigLIP2's 27, as released.
 CLIP = ViTConfig(1024, 16, 4096, 23, (336, 336), 14, "quick_gelu", 1e-5, 577, True, True, patch_bias=False)
-SIGLIP2 = ViTConfig(1152, 16, 4304, 25, (378, 378), 14, "gelu_tanh", 1e-6, 729)
+SIGLIP2 = ViTConfig(1152, 16, 4304, 25, (378, 378), 14, "gelu_tanh", 1e-6, 729, resize="siglip")
 TOWERS = {
     "clip-l14-336": CLIP,
-    "metaclip-l14-336": replace(CLIP, depth=24),
-    "dinov2-l14-336": ViTConfig(1024, 16, 4096, 24, (336, 336), 14, "gelu", 1e-6, 577, True, layer_scale=True),
+    "metaclip-l14-336": replace(CLIP, depth=24, resize="metaclip"),
+    "dinov2-l14-336": ViTConfig(
+        1024, 16, 4096, 24, (336, 336), 14, "gelu", 1e-6, 577, True, layer_scale=True, resize="dino"
+    ),
     "siglip-so400m14-384": replace(SIGLIP2, depth=27),
     "siglip2-so400m14-384": replace(SIGLIP2, depth=27),
 }

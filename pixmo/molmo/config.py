@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+Resize = Literal["default", "siglip", "dino", "metaclip"]
 Activation = Literal["quick_gelu", "gelu_tanh", "gelu"]
 EXTRA_TOKENS = 128  # rows added to the vocabulary of the base model for image tokens, in every released Molmo
 
@@ -29,6 +30,7 @@ class ViTConfig:
     pre_norm: bool = False
     patch_bias: bool = True
     layer_scale: bool = False
+    resize: Resize = "default"  # how pictures come to the size of a crop, as `pixmo.image.crops` has it
 
     @property
     def grid(self) -> tuple[int, int]:

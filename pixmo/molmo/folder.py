@@ -76,7 +76,7 @@ def processor_for(config: MolmoConfig, folder: Path | str) -> Processor | Proces
         sizes["margins"] = tuple(told["overlap_margins"])
     context = config.decoder.max_positions
     if config.family == "molmo":
-        return Processor(Tokens.load(folder, MOLMO), Cropping(**sizes), context=context)
+        return Processor(Tokens.load(folder, MOLMO), Cropping(**sizes, resize=config.vit.resize), context=context)
     released = Processor2.load(folder)
     return replace(released, cropping=replace(released.cropping, **sizes), context=context)
 

@@ -58,24 +58,20 @@ class Tokens:
 
         Without the latter an answer ends with `<|endoftext|>`, or `<|im_end|>` in Molmo2. Raises BadSource for a file that is none.
         """
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtra("molmo", "reading texts as a model does") from error
         path = Path(source)
         path = path / "tokenizer.json" if path.is_dir() else path
+        return cls.told(read_tokenizer(path), path, special)
+
+    @classmethod
+    def told(cls, tokenizer: Any, path: Path, special: Sequence[str]) -> Tokens:
+        """A `tokenizers.Tokenizer` (Any: an extra) with what the `tokenizer_config.json` beside `path` says of begin and end."""
+        config = path.with_name("tokenizer_config.json")
         try:
-            data = path.read_text(encoding="utf-8")
-            config = path.with_name("tokenizer_config.json")
             told = json.loads(config.read_text(encoding="utf-8")) if config.exists() else {}
-            if not isinstance(told, dict):
-                raise BadSource(f"{config}: not an object of settings")
         except (OSError, ValueError) as error:
-            raise BadSource(f"{path}: cannot be read: {error}") from error
-        try:
-            tokenizer = Tokenizer.from_str(data)
-        except Exception as error:  # the border to tokenizers, which raises nothing narrower
-            raise BadSource(f"{path}: not a tokenizer: {error}") from error
+            raise BadSource(f"{config}: cannot be read: {error}") from error
+        if not isinstance(told, dict):
+            raise BadSource(f"{config}: not an object of settings")
         end = _name(told.get("eos_token")) or ("<|im_end|>" if VIDEO in special else "<|endoftext|>")
         try:
             return cls(tokenizer, special, end, _name(told.get("bos_token")))
@@ -107,6 +103,22 @@ class Tokens:
         """The text of ids, special tokens and padding (-1) left out."""
         text: str = self._tokenizer.decode([each for each in ids if each >= 0], skip_special_tokens=True)
         return text
+
+
+def read_tokenizer(path: Path) -> Any:
+    """The `tokenizers.Tokenizer` of a `tokenizer.json` (Any: an extra); BadSource for a file that is none."""
+    try:
+        from tokenizers import Tokenizer
+    except ImportError as error:
+        raise MissingExtra("molmo", "reading texts as a model does") from error
+    try:
+        data = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise BadSource(f"{path}: cannot be read: {error}") from error
+    try:
+        return Tokenizer.from_str(data)
+    except Exception as error:  # the border to tokenizers, which raises nothing narrower
+        raise BadSource(f"{path}: not a tokenizer: {error}") from error
 
 
 def _name(told: object) -> str | None:

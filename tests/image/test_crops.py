@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
@@ -153,8 +154,77 @@ def test_no_picture_is_refused(array, told):
         cropped(array, Cropping())
 
 
-@pytest.mark.parametrize("wrong", [{"crop_px": 378}, {"margins": (3, 4)}, {"margins": (12, 12)}, {"max_crops": 0}])
+@pytest.mark.parametrize("wrong", [{"crop_px": 380}, {"margins": (3, 4)}, {"margins": (12, 12)}, {"max_crops": 0}])
 def test_numbers_that_do_not_fit_are_refused(wrong):
-    """Crops that are not whole pooled features, margins that leave no window and no crops at all are refused."""
+    """Crops that are not whole patches, margins that are not whole pooled features or leave no window, and no crops at all are refused."""
     with pytest.raises(BadSetting):
         Cropping(**wrong)
+
+
+# --- other towers ----------------------------------------------------------------------------------------------------
+
+MODES = {  # as torch has them: mode, antialias, mean, deviation
+    "siglip": ("bilinear", False, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "dino": ("bicubic", True, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "metaclip": ("bicubic", True, CLIP_MEAN, CLIP_STD),
+}
+
+
+def stretched_by_torch(image: np.ndarray, size: tuple[int, int], name: str) -> np.ndarray:
+    """A picture stretched to a size by torch, rounded to bytes and normalised."""
+    mode, antialias, mean, std = MODES[name]
+    planes = torch.from_numpy(image).permute(2, 0, 1)[None].float()
+    bytes_ = torch.nn.functional.interpolate(planes, size, mode=mode, antialias=antialias).round().clamp(0, 255)
+    return (bytes_[0].permute(1, 2, 0).numpy() / 255 - np.array(mean)) / np.array(std)
+
+
+def put_together(crop_PV: np.ndarray, side: int) -> np.ndarray:
+    """A crop from its patches."""
+    lines = crop_PV.reshape(side, side, 14, 14, 3).swapaxes(1, 2)
+    return lines.reshape(side * 14, side * 14, 3)
+
+
+@pytest.mark.parametrize("name", MODES)
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (90, 700), (30, 20)])
+def test_other_towers_see_pictures_stretched(name, width, height):
+    """SigLIP, DINOv2 and MetaCLIP: the whole picture and each crop are cut from what torch's resize gives, no black beside it."""
+    px = 378 if name == "siglip" else 336
+    told = Cropping(crop_px=px, max_crops=4, resize=name)
+    image = pattern("product", width, height)
+    made = cropped(image, told)
+    rows, cols = made.layout.tiling
+    whole = stretched_by_torch(image, (px, px), name)
+    large = stretched_by_torch(image, (rows * (px - 112) + 112, cols * (px - 112) + 112), name)
+    wanted = [whole] + [
+        large[top : top + px, left : left + px]
+        for top in range(0, rows * (px - 112), px - 112)
+        for left in range(0, cols * (px - 112), px - 112)
+    ]
+    found = np.stack([put_together(crop, px // 14) for crop in made.patches_NPV])
+    off = np.abs(found - np.stack(wanted))
+    step = 1 / 255 / min(MODES[name][3])
+    assert off.max() < 1.01 * step  # a byte where rounding is undecided
+    assert (off > 1e-5).mean() < 1e-3
+    assert (made.masks_NP[:-1] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("size", "tiling", "rows", "cols"),
+    [((300, 300), (1, 1), 14, 14), ((600, 600), (2, 2), 24, 24), ((900, 300), (1, 3), 14, 34)],
+)
+def test_odd_crops_pool_their_last_patch_alone(size, tiling, rows, cols):
+    """27 patches a side, 8 of them margins: 14 pooled features of a lone crop, 12 of an outer and 10 of an inner one."""
+    made = layout(size[1], size[0], Cropping(crop_px=378, resize="siglip"))
+    assert (made.tiling, made.feature_at_NQ.shape) == (tiling, (1 + tiling[0] * tiling[1], 14 * 14))
+    assert (made.kinds_T == Kind.PATCH).sum() == 14 * 14 + rows * cols
+    kept = made.feature_at_NQ[made.feature_at_NQ != DISCARDED]
+    np.testing.assert_array_equal(np.sort(kept), np.flatnonzero(made.kinds_T == Kind.PATCH))
+    high = made.feature_at_NQ[1:].reshape(*tiling, 14, 14)
+    lines = [np.concatenate([line[line != DISCARDED] for line in across]) for across in high[:, :, 4]]
+    assert all((np.diff(line) == 1).all() and len(line) == cols for line in lines)
+
+
+def test_an_unknown_resize_is_refused():
+    """Only the ways that a tower was trained with."""
+    with pytest.raises(BadSetting, match="default, metaclip, siglip, dino, not 'lanczos'"):
+        Cropping(resize="lanczos")

@@ -149,6 +149,7 @@ def test_a_tied_head_is_written_as_a_copy(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process")
 def test_loading_needs_little_more_than_the_model(tmp_path):
     """Peak memory of a fresh process: the model, and no more than 1.1 times the largest shard."""
     config = MODELS["molmo-tiny"]
@@ -157,8 +158,10 @@ def test_loading_needs_little_more_than_the_model(tmp_path):
     save(model, tmp_path, shard_bytes=20_000_000)
     largest = max(file.stat().st_size for file in tmp_path.glob("*.safetensors"))
     script = (
-        "import resource, sys; from pixmo.molmo.weights.read import load\n"
-        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024\n"
+        "import sys; from pathlib import Path; from pixmo.molmo.weights.read import load\n"
+        # not ru_maxrss, which a process inherits from the one that started it
+        "lines = lambda: Path('/proc/self/status').read_text().splitlines()\n"
+        "peak = lambda: 1024 * next(int(line.split()[1]) for line in lines() if line.startswith('VmHWM'))\n"
         "load(sys.argv[2]); before = peak()\n"  # a first, small model: what the library needs by itself
         "model = load(sys.argv[1])\n"
         "print(peak() - before, sum(p.numel() * 4 for p in model.parameters()))"
@@ -168,7 +171,7 @@ def test_loading_needs_little_more_than_the_model(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     grown, size = map(int, done.stdout.split())
     assert size > 10 * largest
-    assert grown <= size + 1.1 * largest
+    assert 0.9 * size < grown <= size + 1.1 * largest
 
 
 def test_an_inspection_tells_what_a_checkpoint_is(tmp_path):

@@ -6,11 +6,11 @@ Each table goes from our field to their key and serves reading and writing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pixmo.errors import BadSource
 from pixmo.molmo.build import CLIP
-from pixmo.molmo.config import Activation, ConnectorConfig, DecoderConfig, MolmoConfig, ViTConfig, Yarn
+from pixmo.molmo.config import Activation, ConnectorConfig, DecoderConfig, MolmoConfig, Resize, ViTConfig, Yarn
 
 Json = Mapping[str, Any]  # parsed JSON of others: any values
 Table = Mapping[str, str]
@@ -52,7 +52,8 @@ TOKENS = {  # offset from the first added token
 }  # fmt: skip
 
 
-def _read(table: Table, told: Json) -> dict[str, Any]:
+def numbers(table: Table, told: Json) -> dict[str, Any]:
+    """Our fields from their keys; ValueError for a value that is no number."""
     for key in table.values():
         if not isinstance(told[key], int | float) or told[key] < 0:
             raise ValueError(f"{key} is {told[key]!r}, not a number")
@@ -106,7 +107,7 @@ def write_config(config: MolmoConfig, layout: str) -> dict[str, Any]:
 def _read_molmo(c: Json, vision: Json | None) -> MolmoConfig:
     heads = c["num_attention_heads"]
     decoder = DecoderConfig(
-        **_read(MOLMO, {"weight_tying": False} | dict(c)),
+        **numbers(MOLMO, {"weight_tying": False} | dict(c)),
         kv_heads=c["num_key_value_heads"] or heads,
         head_width=c["hidden_size"] // heads,
         hidden=c["intermediate_size"] // 2,
@@ -118,9 +119,9 @@ def _read_molmo(c: Json, vision: Json | None) -> MolmoConfig:
 def _read_trained(c: Json) -> MolmoConfig:
     """The training configuration, which MolmoE-1B publishes as it is."""
     fused = c["mlp_hidden_size"] or c["mlp_ratio"] * c["d_model"]
-    experts = _read(EXPERTS, c) if c["block_type"] == "moe" else {}
+    experts = numbers(EXPERTS, c) if c["block_type"] == "moe" else {}
     decoder = DecoderConfig(
-        **_read(TRAINED, c),
+        **numbers(TRAINED, c),
         **experts,
         kv_heads=c["n_kv_heads"] or c["n_heads"],
         head_width=c["head_dim"] or c["d_model"] // c["n_heads"],
@@ -145,8 +146,12 @@ def _read_tower(v: Json) -> tuple[ViTConfig, tuple[int, ...]]:
     if v["image_num_heads"] * v["image_head_dim"] != v["image_emb_dim"]:
         raise ValueError("the heads of the vision tower do not make up its width")
     height, width = v["image_default_input_size"]
+    resize: Any = v.get("resize_mode") or {"openai": "default"}.get(kind, kind)
+    if resize not in get_args(Resize):
+        raise ValueError(f"resize_mode is {resize!r}, not one of {', '.join(get_args(Resize))}")
     tower = ViTConfig(
-        **_read(TOWER, v),
+        **numbers(TOWER, v),
+        resize=resize,
         image_px=(height, width),
         activation=ACTIVATIONS[v["image_mlp_activations"]],
         class_token=kind != "siglip",
@@ -201,6 +206,7 @@ def _write_tower(config: MolmoConfig) -> dict[str, Any]:
     v = config.vit
     return _write(TOWER, v) | {
         "image_model_type": "dino" if v.layer_scale else "openai" if v.class_token else "siglip",
+        "resize_mode": v.resize,
         "image_default_input_size": list(v.image_px),
         "image_pos_patch_size": v.patch_px,
         "image_num_key_value_heads": v.heads,
@@ -222,14 +228,14 @@ def _read_molmo2(c: Json) -> MolmoConfig:
         raise ValueError("pooling without a mask is no released Molmo2's")
     layers = tuple(layer % v["num_hidden_layers"] for layer in a["vit_layers" if hub else "vision_feature_layer"])
     height, width = v["image_default_input_size" if hub else "image_size"]
-    vision = _read(VISION2_HUB if hub else VISION2_NATIVE, v)
+    vision = numbers(VISION2_HUB if hub else VISION2_NATIVE, v)
     vision["depth"] = max(layers) + 1  # the settings count blocks that were never published
-    vit = ViTConfig(**vision, image_px=(height, width), activation=ACTIVATIONS[v["hidden_act"]])
+    vit = ViTConfig(**vision, image_px=(height, width), activation=ACTIVATIONS[v["hidden_act"]], resize="siglip")
     first = c["image_patch_id"] - TOKENS["image_patch_id"]
     for key, offset in TOKENS.items():
         if c.get(key, first + offset) != first + offset:
             raise ValueError(f"{key} is {c[key]}, which is not {first + offset}, its place after image_patch_id")
-    connector = ConnectorConfig(vit_layers=layers, **_read(CONNECTOR2, a))
+    connector = ConnectorConfig(vit_layers=layers, **numbers(CONNECTOR2, a))
     return MolmoConfig("molmo2", vit, connector, _read_text2(t, hub), first, bidirectional=True)
 
 
@@ -238,7 +244,7 @@ def _read_text2(t: Json, hub: bool) -> DecoderConfig:
     rope = {**(t["rope_scaling"] or {}), "rope_theta": t["rope_theta"]} if hub else dict(t["rope_parameters"])
     norm = {"qwen3": "head", "olmo": "full"}[t["qk_norm_type"]] if t.get("use_qk_norm", True) else "no"
     return DecoderConfig(
-        **_read(TEXT2_HUB if hub else TEXT2_NATIVE, t),
+        **numbers(TEXT2_HUB if hub else TEXT2_NATIVE, t),
         theta=rope["rope_theta"],
         qk_norm=norm,  # type: ignore[arg-type]  # one of the values above
         yarn=_read_yarn(rope, t.get("rope_scaling_layers"), t["num_hidden_layers"]),
@@ -253,7 +259,7 @@ def _read_yarn(rope: Json, layers: list[int] | None, depth: int) -> Yarn | None:
         raise ValueError(f"no rotary scaling named {kind!r}")
     usual = {"beta_fast": 32.0, "beta_slow": 1.0}
     told = {key: value for key, value in rope.items() if value is not None}
-    return Yarn(**_read(YARN, usual | told), layers=tuple(range(depth) if layers is None else layers))
+    return Yarn(**numbers(YARN, usual | told), layers=tuple(range(depth) if layers is None else layers))
 
 
 def _write_molmo2(config: MolmoConfig, *, hub: bool) -> dict[str, Any]:

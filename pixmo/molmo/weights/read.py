@@ -87,7 +87,8 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
     """The tensors of a checkpoint folder. BadSource says which file is missing, truncated or damaged."""
     folder = Path(path)
     if not folder.is_dir():
-        raise BadSource(f"{folder}: no such folder; give the folder with config.json and model.safetensors")
+        what = "a file" if folder.exists() else "no such folder"
+        raise BadSource(f"{folder}: {what}; give the folder with config.json and model.safetensors")
     if (folder / "model.pt").is_file():
         tensors = {
             name: Stored(tuple(x.shape), str(x.dtype), folder / "model.pt") for name, x in _pickled(folder).items()
@@ -95,7 +96,7 @@ def open_checkpoint(path: str | Path) -> Checkpoint:
         return Checkpoint(folder, tensors, _settings(folder / "config.yaml"))
     settings = _settings(folder / "config.json")
     if (folder / INDEX).is_file():
-        placed_in = _json(folder / INDEX).get("weight_map")
+        placed_in = read_json(folder / INDEX).get("weight_map")
         if not isinstance(placed_in, dict) or not all(_is_name(file) for file in placed_in.values()):
             raise BadSource(f"{folder / INDEX}: no weight_map from tensors to files of this folder")
         tensors = dict(_headers(folder / file for file in sorted(set(placed_in.values()))))
@@ -128,6 +129,8 @@ def opened(path: Path) -> Iterator[Any]:  # safetensors has no types for its han
             yield file
     except SafetensorError as error:
         raise BadSource(f"{path}: not a whole safetensors file: {error}") from error
+    except PermissionError as error:
+        raise BadSource(f"{path}: may not be read") from error
 
 
 def _settings(path: Path) -> Json:
@@ -139,14 +142,17 @@ def _settings(path: Path) -> Json:
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise BadSource(f"{path}: {str(error).splitlines()[0]}") from error
         return settings if isinstance(settings, dict) else {}
-    return _json(path)
+    return read_json(path)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object; BadSource when the file is none."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadSource(f"{path}: no such file; a checkpoint needs it") from error
+    except PermissionError as error:
+        raise BadSource(f"{path}: may not be read") from error
     except (OSError, ValueError) as error:
         raise BadSource(f"{path}: not JSON: {error}") from error
     if not isinstance(value, dict):

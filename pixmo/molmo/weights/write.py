@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,13 @@ def save(
     layout: str | None = None,
     dtype: torch.dtype | None = None,
     shard_bytes: int = SHARD_BYTES,
+    read: Callable[[str], Tensor] | None = None,
 ) -> Path:
     """Write the model to `folder`, `config.json` last; returns the folder.
 
     `layout`: for Molmo2 "transformers" (the default: vLLM and others serve it) or "hub-molmo2", for Molmo "hub-molmo".
-    No more than one shard is copied at a time. A tensor larger than `shard_bytes` has a shard of its own.
+    No more than one shard is copied at a time. A tensor larger than `shard_bytes` has a shard of its own. `read` gives the
+    values of a parameter by our name, for a model that has none itself (on the meta device).
     """
     layout, settings = published_settings(model.config, layout)
     folder = Path(folder)
@@ -48,7 +50,11 @@ def save(
     for number, names in enumerate(shards, start=1):
         file = "model.safetensors" if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         with publishing(folder / file) as temporary:
-            save_file(dict(_published(model, pieces, set(names), type_)), temporary, metadata={"format": "pt"})
+            save_file(
+                dict(_published(read or model.get_parameter, pieces, set(names), type_)),
+                temporary,
+                metadata={"format": "pt"},
+            )
             os.chmod(temporary, 0o644)  # the library gives it to its owner only
         placed |= dict.fromkeys(names, file)
     if len(shards) > 1:
@@ -90,13 +96,12 @@ def _shards(needed: dict[str, tuple[int, ...]], most: int, item_bytes: int) -> I
 
 @torch.no_grad()
 def _published(
-    model: torch.nn.Module, pieces: Iterable[Piece], names: set[str], dtype: torch.dtype
+    read: Callable[[str], Tensor], pieces: Iterable[Piece], names: set[str], dtype: torch.dtype
 ) -> Iterator[tuple[str, Tensor]]:
-    ours = dict(model.named_parameters())
     parts: dict[str, list[Tensor]] = {}
     for piece in pieces:
         if piece.name in names:
-            parts.setdefault(piece.name, []).append(piece.view(ours[piece.ours]))
+            parts.setdefault(piece.name, []).append(piece.view(read(piece.ours)))
     for name, tensors in parts.items():
         # A copy always: views of one parameter share memory, which the format does not allow.
         yield name, torch.cat([tensor.to("cpu", dtype) for tensor in tensors])
