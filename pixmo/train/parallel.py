@@ -32,9 +32,14 @@ class Processes:
     local_rank: int  # on its machine
     device: torch.device
 
+    @property
+    def connected(self) -> bool:
+        """Whether torchrun started it, if only alone; then every process has a part of each parameter."""
+        return dist.is_initialized()
+
     def summed(self, values: Tensor) -> Tensor:
         """The sum over all processes, on each of them the same; alone, `values` itself."""
-        if not dist.is_initialized():
+        if not self.connected:
             return values
         total = values.detach().clone()
         dist.all_reduce(total)
@@ -42,7 +47,7 @@ class Processes:
 
     def gathered(self, value: object) -> list[object]:
         """What every process gives, by rank: a small value that can be pickled. All wait here for the slowest."""
-        if not dist.is_initialized():
+        if not self.connected:
             return [value]
         values: list[object] = [None] * self.world
         dist.all_gather_object(values, value)
@@ -100,8 +105,8 @@ def shard(model: Molmo | Molmo2, ours: Processes, *, precision: str, checkpointi
     of their matrices anyway. `checkpointing`: blocks are computed again in the backward pass.
     """
     model.vit.checkpointing = model.decoder.checkpointing = checkpointing
-    model.to(ours.device)
-    if not dist.is_initialized():
+    if not ours.connected:
+        model.to(ours.device)
         return
     mesh = init_device_mesh(ours.device.type, (ours.world,))
     # Inputs are not cast: the angles of rotary positions are among them.
