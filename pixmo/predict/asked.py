@@ -175,4 +175,6 @@ def _ties(row: Given) -> dict[str, Any]:  # Any: JSON values
     kept = {
         name: value for name, value in found.items() if isinstance(value, (str, int)) and not isinstance(value, bool)
     }
-    return {"id": row.id} | kept | ({"id": str(kept["id"])} if "id" in kept else {})
+    # evaluators look for `id` first: it is the row's own id, whatever that is called
+    own = next((kept[name] for name in ID if name in kept), row.id)
+    return {"id": str(own)} | {name: value for name, value in kept.items() if name != "id"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-from pixmo import __version__
 from pixmo.errors import BadSetting
 from pixmo.ids import digest, digest_of
 from pixmo.molmo.folder import Ready, open_model, weights_digest
@@ -112,7 +112,7 @@ def _work(run: _Run, settings: Settings, effort: Effort, on_progress: Callable[[
         listing.unlink()
     finally:
         answers.close()
-    meta = run.meaning | {"rows": rows, "versions": {"pixmo": __version__, "torch": torch.__version__}}
+    meta = run.meaning | {"rows": rows, "versions": {"pixmo": version("pixmo"), "torch": torch.__version__}}
     is_published = publish(run.folder, head, effort.world_size, meta)
     return Summary(run.folder.out, done.rows, done.answers, done.before, made.left_out, done.tokens, is_published)
 

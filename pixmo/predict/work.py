@@ -137,25 +137,27 @@ class Work:
 
     def _answered(self, batch: list[Prepared]) -> list[Answer]:
         """The answers to a batch, asked in smaller ones where the memory does not suffice; those that follow then are small too."""
-        if len(batch) > self._limit:
-            return [
-                answer
-                for at in range(0, len(batch), self._limit)
-                for answer in self._answered(batch[at : at + self._limit])
-            ]
+        answers: list[Answer] = []
+        while len(answers) < len(batch):
+            some = batch[len(answers) : len(answers) + self._limit]
+            try:
+                answers += self._generated(some)
+                continue
+            except torch.OutOfMemoryError as error:
+                if len(some) == 1:
+                    raise BadSetting(
+                        "the memory of the GPU does not suffice for a single row: spread the model over several (--device twice), "
+                        "use --dtype bfloat16, or fewer --max-new-tokens"
+                    ) from error
+            torch.cuda.empty_cache()  # behind the except, which holds what was allocated
+            self._limit = len(some) // 2
+        return answers
+
+    def _generated(self, rows: list[Prepared]) -> list[Answer]:
         processor = self._ready.processor
-        inputs = processor.batch([row.inputs for row in batch if row.inputs is not None])
-        try:
-            return generate(self._ready.model, inputs, self._generation(batch[0].question.key), processor.tokens.decode)
-        except torch.OutOfMemoryError as error:
-            if len(batch) == 1:
-                raise BadSetting(
-                    "the memory of the GPU does not suffice for a single row: spread the model over several (--device twice), "
-                    "use --dtype bfloat16, or fewer --max-new-tokens"
-                ) from error
-        torch.cuda.empty_cache()  # behind the except, which holds what was allocated
-        self._limit = max(1, len(batch) // 2)
-        return self._answered(batch)
+        inputs = processor.batch([row.inputs for row in rows if row.inputs is not None])
+        how = self._generation(rows[0].question.key)
+        return generate(self._ready.model, inputs, how, processor.tokens.decode)
 
     def _generation(self, key: str) -> Generation:
         own = self._settings
