@@ -52,18 +52,21 @@ class Charged(NamedTuple):
 @torch.no_grad()
 def charged(model: Molmo | Molmo2, batch: Inputs) -> Charged:
     """The charges of a training batch, on the CPU, without weights; never more than `CHUNK` tokens' logits are held."""
-    batch = {name: value.to(model.decoder.embedding.base.device) for name, value in batch.items()}
-    is_learned_BT = batch["loss_masks"] > 0
-    states_BTM = model.states(**{name: value for name, value in batch.items() if name not in LEARNED})
-    labels_L, found = batch["labels"][is_learned_BT], []
-    for states_LM, labels in zip(states_BTM[is_learned_BT].split(CHUNK), labels_L.split(CHUNK), strict=True):
+    device = model.decoder.embedding.base.device
+    inputs: dict[str, Any] = {name: value.to(device) for name, value in batch.items()}  # Any: tensors
+    labels_BT, weights_BT = (inputs.pop(name) for name in LEARNED)
+    is_learned_BT = weights_BT > 0
+    states_BTM = model.states(**inputs)
+    found = []
+    chunks = (torch.split(x, CHUNK) for x in (states_BTM[is_learned_BT], labels_BT[is_learned_BT]))
+    for states_LM, labels in zip(*chunks, strict=True):
         logits_LN = model.decoder.logits(states_LM).float()
         labels = labels.to(logits_LN.device)
         sums = logits_LN.logsumexp(dim=-1)
         ce = sums - logits_LN.gather(-1, labels[:, None])[:, 0]
         found.append(torch.stack([ce, Z_LOSS * sums.square(), (logits_LN.argmax(dim=-1) == labels).float()]))
     ce_L, z_L, right_L = torch.cat(found, dim=1).cpu()
-    return Charged(is_learned_BT.nonzero()[:, 0].cpu(), ce_L, z_L, right_L, batch["loss_masks"][is_learned_BT].cpu())
+    return Charged(is_learned_BT.nonzero()[:, 0].cpu(), ce_L, z_L, right_L, weights_BT[is_learned_BT].cpu())
 
 
 class Line(NamedTuple):
@@ -117,33 +120,37 @@ class Figures:
 def score(
     ready: Ready,
     source: Source,
-    rows: Rows | None = None,
     *,
+    limit: int | None = None,
     batch: int = 8,
     loaders: int = 2,
     seed: int = 0,
-    on_rows: Callable[[int], None] = lambda done: None,
+    on_rows: Callable[[int, int], None] = lambda done, of: None,
 ) -> Scored:
     """Charge a model for every row of a set, in the words of epoch 0, in batches of like lengths.
 
-    `rows` instead of what stands at the source's path. `on_rows` hears how many more rows are done. Raises BadSource when nothing of
-    the set can be scored, UnknownName for a style that its rows do not have.
+    `limit`: only so many rows, the first. `on_rows` hears how many rows are done, of how many. Raises BadSource when nothing of the
+    set can be scored, UnknownName for a style that its rows do not have.
     """
-    styled = Styled(source, ready.processor, context=ready.model.config.decoder.max_positions, seed=seed, rows=rows)
+    styled = Styled(source, ready.processor, context=ready.model.config.decoder.max_positions, seed=seed)
+    rows = styled.examples.rows[:limit]
+    known = _known(rows) if source.styles else source.styles
     for style in source.styles:
-        if style not in styled.known():
-            raise UnknownName("style", style, styled.known(), source.path)
+        if style not in known:
+            raise UnknownName("style", style, known, source.path)
     lines: dict[int, list[Line]] = {}
-    cut, left_out = 0, {}
+    left_out: dict[str, str] = {}
+    done = cut = 0
     with ThreadPoolExecutor(loaders) as threads:
-        for draws in _windows(styled.examples.rows, batch * WINDOW):
+        for draws in _windows(rows, batch * WINDOW):
             made = list(threads.map(styled.made, draws))
             left_out |= {draw.row.id: told for draw, told in zip(draws, made, strict=True) if isinstance(told, str)}
             found = sorted((each for each in made if not isinstance(each, str)), key=_length)
             cut += sum(_length(each) == styled.context for each in found)
             for at in range(0, len(found), batch):
                 lines |= _scored(ready, found[at : at + batch])
-            on_rows(len(draws))
+            done += len(draws)
+            on_rows(done, len(rows))
     if not lines:
         reason = next(iter(left_out.values()))
         raise BadSource(f"{source.path}: none of its {len(left_out)} rows can be scored: {reason}")
@@ -184,10 +191,6 @@ class Styled:
         )
         self._by_style: dict[str, Examples] = {}
 
-    def known(self) -> list[str]:
-        """The styles that the rows have, sorted."""
-        return sorted({style for row in self.examples.rows for style in _styles(row)})
-
     def example(self, draw: Draw) -> tuple[Example, list[str]]:
         """The sequence of a row, and the style of each of its annotations. Raises BadRecord where it cannot be learned."""
         told: list[tuple[str, list[str]]] = []
@@ -210,6 +213,10 @@ class Styled:
             return self.example(draw)
         except BadRecord as error:
             return str(error)
+
+
+def _known(rows: Rows) -> tuple[str, ...]:
+    return tuple(sorted({style for row in rows for style in _styles(row)}))
 
 
 def _styles(row: Row) -> list[str]:

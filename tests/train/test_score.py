@@ -19,7 +19,7 @@ from pixmo.molmo.tiny import save_tiny
 from pixmo.train.examples import Examples
 from pixmo.train.score import LEARNED, OF_ALL, charged, figures, score
 from pixmo.train.settings import Source
-from tests.train.shapes import captioned, drawn, shapes, things
+from tests.train.shapes import captioned, drawn, things
 
 torch.set_num_threads(1)
 FAMILIES = ("molmo-tiny", "molmo2-tiny")
