@@ -1,0 +1,161 @@
+"""Asking an index: which rows answer, in which order. Nothing is ever written, and SQL of the user reaches nothing else."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from pixmo.errors import BadSetting
+from pixmo.view.index_build import FACTS, MEMORY, WORDS
+from pixmo.view.query import Column, Query, known_column, match, quoted, where
+
+SQL_SECONDS = 10.0
+_KEPT = "kept.json"
+
+Numbers = NDArray[np.int32]
+
+
+class Reader:
+    """An index that is there. `kept` is what was counted when it was built."""
+
+    def __init__(self, folder: Path, rows: int, spill: Path) -> None:
+        self._rows = rows
+        self.kept: dict[str, Any] = json.loads((folder / _KEPT).read_text(encoding="utf-8"))  # Any: JSON
+        self.columns = [Column(**one) for one in self.kept["columns"]]
+        try:
+            self._facts = _locked(folder / FACTS, spill)
+            self._words = sqlite3.connect(
+                f"{(folder / WORDS).absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
+            )
+            self._words.execute("PRAGMA cache_size = -8000")
+        except (duckdb.Error, sqlite3.Error) as error:
+            raise OSError(str(error)) from error
+        self._lock = threading.Lock()  # of the words: one connection of SQLite serves one thread at a time
+
+    def close(self) -> None:
+        """Lets go of the files."""
+        self._facts.close()
+        self._words.close()
+
+    def order(self, query: Query) -> Numbers:
+        """The numbers of the rows that answer, in the order asked for. Raises BadSetting or UnknownName."""
+        condition, values = where(query, self.columns)
+        asked = self._asked(query.sql) if query.sql else None
+        mask = self._matching(query.search) if query.search else None
+        if asked is not None and not query.sort and not query.filters:
+            order = asked
+        else:
+            order = self._sorted(query, condition, values)
+            if asked is not None:
+                among = np.zeros(self._rows, bool)
+                among[asked] = True
+                order = order[among[order]] if query.sort else asked[_among(order, self._rows)[asked]]
+        return order if mask is None else order[mask[order]]
+
+    def _sorted(self, query: Query, condition: str, values: list[Any]) -> Numbers:  # Any: parameters of SQL
+        by = ""
+        if query.sort:
+            name = quoted(known_column(query.sort, self.columns).name)
+            by = f"{name} {'DESC' if query.descending else 'ASC'} NULLS LAST, "
+        elif not query.filters:
+            return np.arange(self._rows, dtype=np.int32)
+        with self._cursor() as cursor:
+            found = cursor.execute(
+                f"SELECT number::INTEGER AS n FROM rows WHERE {condition} ORDER BY {by}number", values
+            )
+            return np.asarray(found.fetchnumpy()["n"], np.int32)
+
+    def _matching(self, search: str) -> NDArray[np.bool_]:
+        told = match(search)
+        mask = np.zeros(self._rows, bool)
+        if not told:
+            return ~mask
+        try:
+            with self._lock:
+                found = self._words.execute("SELECT rowid FROM words WHERE words MATCH ?", [told])
+                while part := found.fetchmany(100_000):
+                    mask[np.array(part, np.int64)[:, 0]] = True
+        except sqlite3.Error as error:
+            raise BadSetting(f"search {search[:80]!r}: {error}") from None
+        return mask
+
+    def _asked(self, sql: str) -> Numbers:
+        """The rows that SQL tells: a condition on the columns, or a SELECT that gives `number`."""
+        text = sql.strip().rstrip(";").strip()
+        is_select = text[:6].lower() == "select" or text[:4].lower() == "with"
+        inner = text if is_select else f"SELECT number FROM rows WHERE (\n{text}\n) ORDER BY number"
+        most = 4 * self._rows
+        with self._cursor() as cursor:
+            _only_select(cursor, inner)
+            try:
+                found = cursor.execute(f"SELECT number::INTEGER AS n FROM (\n{inner}\n) LIMIT {most + 1}").fetchnumpy()[
+                    "n"
+                ]
+            except duckdb.Error as error:
+                raise BadSetting(f"SQL: {_plain(error)}") from None
+        if len(found) > most:
+            raise BadSetting("SQL: gives rows more than four times; write SELECT DISTINCT number")
+        numbers = np.asarray(np.ma.filled(found, -1), np.int32)
+        numbers = numbers[(numbers >= 0) & (numbers < self._rows)]
+        first = np.sort(np.unique(numbers, return_index=True)[1])
+        return numbers[first]
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection of its own, interrupted when it takes too long."""
+        cursor = self._facts.cursor()
+        clock = threading.Timer(SQL_SECONDS, cursor.interrupt)
+        clock.daemon = True
+        clock.start()
+        try:
+            yield cursor
+        except duckdb.InterruptException:
+            raise BadSetting(f"took longer than {SQL_SECONDS:.0f} s; ask for less") from None
+        finally:
+            clock.cancel()
+            cursor.close()
+
+
+def _locked(path: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+    """A connection that reaches no file but the index, changes nothing, and stays so."""
+    opened = duckdb.connect(str(path), read_only=True, config={"memory_limit": MEMORY, "threads": 2})
+    is_locked = opened.execute("SELECT current_setting('lock_configuration')").fetchone()
+    if is_locked != (True,):  # all connections of a process to one file are one database, which may be locked already
+        place = str(spill / ".spill").replace("'", "''")
+        for told in (
+            f"temp_directory = '{place}'", "max_temp_directory_size = '2GB'", "autoinstall_known_extensions = false",
+            "autoload_known_extensions = false", "python_enable_replacements = false", "enable_external_access = false", "lock_configuration = true",
+        ):  # fmt: skip
+            opened.execute(f"SET {told}")
+    return opened
+
+
+def _only_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
+    try:
+        statements = cursor.extract_statements(sql)
+    except duckdb.Error as error:
+        raise BadSetting(f"SQL: {_plain(error)}") from None
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise BadSetting("SQL: write one condition on the columns, or one SELECT that gives `number`")
+
+
+def _plain(error: Exception) -> str:
+    """The first line of what DuckDB says."""
+    if isinstance(error, duckdb.InterruptException):
+        return f"took longer than {SQL_SECONDS:.0f} s; ask for less"
+    return " ".join(str(error).split("\n\n")[0].split())[:300]
+
+
+def _among(order: Numbers, rows: int) -> NDArray[np.bool_]:
+    mask = np.zeros(rows, bool)
+    mask[order] = True
+    return mask
