@@ -30,12 +30,12 @@ from pixmo.molmo.weights.read import config_in, open_checkpoint
 from pixmo.storage.lock import locked
 from pixmo.storage.publish import publish_bytes
 from pixmo.train.checkpoint import latest, restore, write
-from pixmo.train.components import Components, components, freeze, optimizer_of, set_rates
+from pixmo.train.components import Components, clip_each, components, freeze, optimizer_of, set_rates
 from pixmo.train.examples import Examples
 from pixmo.train.halting import Halting
 from pixmo.train.loading import LeftOut, Loader, Step
-from pixmo.train.log import Line, Log, OnStep
-from pixmo.train.parallel import Processes, clip, processes, shard
+from pixmo.train.log import Line, Log, OnStep, read_lines
+from pixmo.train.parallel import Processes, processes, shard
 from pixmo.train.settings import Training, difference, read_training, written
 
 SETTINGS, LEFT_OUT = "training.toml", "left-out.jsonl"
@@ -53,6 +53,7 @@ class Summary:
     loss: float  # of the last step
     left_out: int  # rows met that cannot be learned
     seconds: float
+    model: Path | None  # what `open_model` opens: that of the last checkpoint
 
     @property
     def finished(self) -> bool:
@@ -78,26 +79,33 @@ def train(
     with ExitStack() as stack:
         ours = stack.enter_context(processes(device))
         stack.enter_context(_folder(training, out, ours))
-        sets = _sets(training, ours)
-        found = latest(out)
-        devices = [ours.device.index or 0] if ours.device.type == "cuda" else []
-        stack.enter_context(torch.random.fork_rng(devices))
-        run = _Run(training, out, sets, ours, found)
-        before = run.step
-        try:
-            run.go(min(stop_after or training.steps, training.steps), on_step)
-        except torch.OutOfMemoryError as error:
-            raise BadSetting(_less(training)) from error
-        loss = run.log.lines[-1]["loss"] if run.log.lines else math.nan
-        return Summary(out, before, run.step, training.steps, loss, len(run.left_out), monotonic() - begun)
+        last = min(stop_after or training.steps, training.steps)
+        done = _steps(latest(out))
+        if done < last:
+            sets = _sets(training, ours)
+            stack.enter_context(torch.random.fork_rng([ours.device] if ours.device.type == "cuda" else []))
+            try:
+                _Run(training, out, sets, ours).go(last, on_step)
+            except torch.OutOfMemoryError as error:
+                raise BadSetting(_less(training)) from error
+        return _summary(training, out, done, monotonic() - begun)
+
+
+def _steps(checkpoint: Path | None) -> int:
+    return 0 if checkpoint is None else int(checkpoint.name.rpartition("-")[2])
+
+
+def _summary(training: Training, out: Path, begun: int, seconds: float) -> Summary:
+    kept = latest(out)
+    step, model = _steps(kept), kept / "model" if kept else None
+    loss = next((line["loss"] for line in read_lines(out) if line["step"] == step), math.nan)
+    return Summary(out, begun, step, training.steps, loss, len(list(_read_left_out(out))), seconds, model)
 
 
 class _Run:
     """A model with its optimizer, and how far it is."""
 
-    def __init__(
-        self, training: Training, out: Path, sets: Sequence[Examples], ours: Processes, found: Path | None
-    ) -> None:
+    def __init__(self, training: Training, out: Path, sets: Sequence[Examples], ours: Processes) -> None:
         self.training, self.out, self.ours, self.sets = training, out, ours, sets
         self.model: Molmo | Molmo2 = open_model(training.model, dtype=torch.float32, devices=ours.device).model.train()
         freeze(self.model, training)
@@ -106,10 +114,11 @@ class _Run:
         shard(self.model, ours, precision=training.precision, checkpointing=training.checkpointing)
         self.parts: Components = components(self.model)
         self.optimizer = optimizer_of(self.parts, training)
+        found = latest(out)
         self.step = 0 if found is None else restore(found, self.model, self.optimizer, ours)
         self.saved = self.step
         self.log = Log(out, self.step, is_ours=ours.rank == 0)
-        self.left_out = set(_read_left_out(out / LEFT_OUT)) if self.step else set()
+        self.left_out = set(_read_left_out(out)) if self.step else set()
 
     def go(self, last: int, on_step: OnStep | None) -> None:
         """Steps up to `last`, with a checkpoint now and then and at the end."""
@@ -144,7 +153,7 @@ class _Run:
         weight = float(self.ours.summed(self._sums([step.weight])))
         self.optimizer.zero_grad()
         parts = [self._backward(step, number, weight) for number in range(len(step.batches))]
-        norms = {name: clip(parameters, self.training.clip) for name, parameters in self.parts.items()}
+        norms = clip_each(self.parts, self.training.clip)
         here = torch.cat([torch.stack(parts).sum(dim=0), self._sums([step.tokens, len(step.left_out), is_halted])])
         ce, z, right, tokens, left_out, halted = self.ours.summed(here).tolist()
         norm = {name: float(value) for name, value in norms.items()}
@@ -239,7 +248,8 @@ def _line_of(left: LeftOut) -> str:
     return json.dumps(told, ensure_ascii=False) + "\n"
 
 
-def _read_left_out(path: Path) -> Iterator[LeftOut]:
+def _read_left_out(out: Path) -> Iterator[LeftOut]:
+    path = out / LEFT_OUT
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         told = json.loads(line)
         yield LeftOut(told["source"], told["row"], told["why"][0])

@@ -9,12 +9,14 @@ import math
 from collections.abc import Mapping
 
 import torch
+from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import AdamW
 
 from pixmo.errors import BadSetting
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
+from pixmo.train.parallel import clip
 from pixmo.train.settings import Component, Training
 
 NAMES = ("connector", "vit", "decoder")
@@ -84,3 +86,8 @@ def set_rates(optimizer: torch.optim.Optimizer, training: Training, step: int) -
         name = group["component"]
         group["lr"] = rates[name] = rate(training, name, step)
     return rates
+
+
+def clip_each(parts: Components, most: float) -> dict[str, Tensor]:
+    """The norm of each part's gradient, which is scaled to `most` where it is above that; 0 scales none."""
+    return {name: clip(parameters, most) for name, parameters in parts.items()}

@@ -15,6 +15,7 @@ from pixmo.storage.publish import publish_bytes
 from pixmo.train.settings import Training
 
 Line = dict[str, Any]  # Any: JSON
+LOG = "log.jsonl"
 MOST_POINTS = 400  # of a chart: more than there are pixels between
 
 
@@ -25,8 +26,8 @@ class Log:
     """
 
     def __init__(self, out: Path, step: int, *, is_ours: bool = True) -> None:
-        self.out, self.path = out, out / "log.jsonl"
-        self.lines = [line for line in _read(self.path) if line["step"] <= step]
+        self.out, self.path = out, out / LOG
+        self.lines = [line for line in read_lines(out) if line["step"] <= step]
         self._is_ours = is_ours
         if is_ours:
             publish_bytes(self.path, "".join(map(_written, self.lines)).encode())
@@ -57,9 +58,9 @@ def _written(line: Line) -> str:
     return json.dumps(line) + "\n"
 
 
-def _read(path: Path) -> list[Line]:
-    """The whole lines of a log; one that was torn by a kill, and what follows it, is not there."""
-    lines: list[Line] = []
+def read_lines(out: Path) -> list[Line]:
+    """The whole lines of a run's log; one that was torn by a kill, and what follows it, is not there."""
+    path, lines = out / LOG, list[Line]()
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             told = json.loads(text)
