@@ -101,7 +101,7 @@ class Bar:
             self._draw(done)
         elif now - self._last > LINE_S:
             self._last = now
-            rate = done.rows / (now - self._started)
+            rate = max(done.rows - done.before, 1) / (now - self._started)
             left_s = (done.of - done.rows) / rate
             print(
                 f"predict: {done.rows:,}/{done.of:,} rows, {rate:.2f}/s, {left_s:,.0f} s left",
@@ -113,7 +113,9 @@ class Bar:
         from tqdm import tqdm
 
         if self._bar is None:
-            self._bar = tqdm(total=done.of, desc="predict", unit="row", file=self._stream, dynamic_ncols=True)
+            self._bar = tqdm(
+                total=done.of, desc="predict", unit="row", file=self._stream, dynamic_ncols=True, initial=done.before
+            )
         self._bar.set_postfix({"tokens": done.tokens}, refresh=False)
         self._bar.update(done.rows - self._bar.n)
 

@@ -19,7 +19,7 @@ from pixmo.text.prompts_records import examples_of
 
 QUESTIONS = ("question", "query")
 _TIES = dict.fromkeys(("image_url", *ID, *PICTURE, *LABEL))
-_NEVER = 80  # characters of a value shown in a complaint
+_SHOWN = 80  # characters of a value shown in a complaint
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,16 @@ class Asker:
 
     def _question(self, empty: Question, example: Example, digests: list[Any]) -> Question:  # Any: digests
         label = getattr(example, "label", None)
+        if label is not None and not label.strip():
+            raise BadRecord("its label is empty")
         said = getattr(example, "question", None)
         turns = self._turns(example, f"{digests} {label} {said}")
+        try:
+            key = digest_of([self._model, self.meaning(), digests, turns])
+        except UnicodeEncodeError:
+            raise BadRecord(f"its question holds half a character: {turns[-1][:_SHOWN]!a}") from None
         shown = {"question": said, "label": label, "prompt": "".join(turns)}
         told = dict(empty.told) | {name: value for name, value in shown.items() if value is not None}
-        key = digest_of([self._model, self.meaning(), digests, turns])
         return replace(empty, told=told, key=key, turns=tuple(turns))
 
     def meaning(self) -> dict[str, Any]:  # Any: JSON values
@@ -155,7 +160,7 @@ def _has_question(example: Example) -> bool:
 def _text(columns: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:  # Any: column values
     value = next((columns[name] for name in names if name in columns), None)
     if not isinstance(value, str) or not value.strip():
-        raise BadRecord(f"has not {what}: {' or '.join(names)} is {str(value)[:_NEVER]!r}")
+        raise BadRecord(f"has not {what}: {' or '.join(names)} is {str(value)[:_SHOWN]!r}")
     return value
 
 

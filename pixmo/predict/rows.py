@@ -158,6 +158,8 @@ class _Paths:
 def _of_path(path: Path) -> Callable[[], Sequence[bytes | None]]:
     def read() -> Sequence[bytes | None]:
         try:
+            if path.exists() and not path.is_file():  # a pipe or a device might never end
+                raise BadRecord("the path of its picture is no file")
             return (path.read_bytes(),)
         except OSError as error:
             raise BadRecord(f"its picture cannot be read: {error.strerror or error}") from error

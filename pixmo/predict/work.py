@@ -27,7 +27,7 @@ WINDOW_BYTES = 256 * 2**20
 
 
 class Done(NamedTuple):
-    """How far a rank is: rows looked at, of how many; answers got now, their tokens, and those that were there before."""
+    """How far a rank is: rows done, of how many; answers got now, their tokens, and those that were there before."""
 
     rows: int
     of: int
@@ -98,25 +98,33 @@ class Work:
         on_progress: Callable[[Done], None],
     ) -> Done:  # fmt: skip
         """Answers what has no answer yet. Every question goes through `note`, in the order of rows, without its pictures."""
-        seen = _Seen(answers, note)
+        seen, failed = _Seen(answers, note), 0
         rows = prepared(
             self._asked(self._windows(table), seen),
             self._ready.processor,
             self._workers,
             self._workers + self._batch_size,
         )
-        done = Done(0, len(self.places(table)), 0, 0, 0)
-        for batch in batches(
-            _sound(rows, left_out), self._batch_size, self._settings.longest, self._ready.processor.context
-        ):
+
+        def sound() -> Iterator[Prepared]:
+            nonlocal failed
+            for row in rows:
+                if row.why is None:
+                    yield row
+                else:
+                    failed += 1
+                    left_out(row.question, row.why)
+
+        got = tokens = 0
+        context = self._ready.processor.context
+        for batch in batches(sound(), self._batch_size, self._settings.longest, context):
             told = self._answered(batch)
             answers.add([(row.question.key, answer) for row, answer in zip(batch, told, strict=True)])
-            done = done._replace(
-                rows=seen.rows, answers=done.answers + len(told), tokens=done.tokens + sum(len(a.ids) for a in told),
-                before=seen.before,
-            )  # fmt: skip
-            on_progress(done)
-        return done._replace(rows=seen.rows, before=seen.before)
+            got, tokens = got + len(told), tokens + sum(len(answer.ids) for answer in told)
+            on_progress(
+                Done(max(0, seen.rows - (seen.asked - got - failed)), len(self.places(table)), got, tokens, seen.before)
+            )
+        return Done(seen.rows, seen.rows, got, tokens, seen.before)
 
     def _windows(self, table: Table) -> Iterator[list[list[Question]]]:
         """The questions of rows, some rows at a time."""
@@ -172,25 +180,23 @@ class _Seen:
 
     def __init__(self, answers: Answers, note: Callable[[Question], None]) -> None:
         self._answers, self._note = answers, note
-        self._asked: set[bytes] = set()
+        self._keys: set[bytes] = set()
         self.rows = self.before = 0
 
+    @property
+    def asked(self) -> int:
+        """How many questions the model is given."""
+        return len(self._keys)
+
     def unanswered(self, row: Iterable[Question]) -> Iterator[Question]:
+        """The questions of a row that the model is to be given."""
         self.rows += 1
         for question in row:
             self._note(replace(question, pictures=()))
-            if question.why is not None or (key := bytes.fromhex(question.key)) in self._asked:
+            if question.why is not None or (key := bytes.fromhex(question.key)) in self._keys:
                 continue
             if self._answers.get(question.key) is not None:
                 self.before += 1
                 continue
-            self._asked.add(key)
+            self._keys.add(key)
             yield question
-
-
-def _sound(rows: Iterable[Prepared], left_out: Callable[[Question, str], None]) -> Iterator[Prepared]:
-    for row in rows:
-        if row.why is None:
-            yield row
-        else:
-            left_out(row.question, row.why)

@@ -146,6 +146,7 @@ def test_what_changes_no_answer_keeps_the_key() -> None:
         (row([TALK]), "point", "holds no label to point at"),
         (row(question=None), "answer", "has not a question"),
         (row(label=" "), "point", "has not a label to point at"),
+        (row(question="half \ud800"), "answer", "half a character"),
         (row([QuestionAnswer(question="[USER] broken", answer="")]), "answer", "no conversation"),
     ],
 )

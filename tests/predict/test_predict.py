@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
@@ -20,7 +22,9 @@ from pixmo.molmo.folder import open_model
 from pixmo.molmo.tiny import save_tiny
 from pixmo.predict import work
 from pixmo.predict.settings import Effort, Settings
+from pixmo.storage.export.features import PICTURE
 from pixmo.storage.lock import locked
+from tests.dataset.sets import LABELS, finished, grouped
 from tests.predict.material import asked, checkpoint, left_out, picture, pictures, told
 
 HOUSE = Path(__file__).parents[2]
@@ -275,6 +279,41 @@ def test_a_bad_picture_is_listed_and_the_others_are_answered(
     ((name, reason),) = left_out(tmp_path / "out").items()
     assert name == "bad.png"
     assert why in reason
+
+
+def test_a_long_thin_picture_is_answered_where_the_model_takes_it(tmp_path: Path, molmo2: Path) -> None:
+    """Molmo2 stretches a picture of 1 x 10,000 into its crops; nothing is left out."""
+    data = pictures(tmp_path / "data", 1)
+    _thin(data)
+    asked(data, tmp_path / "out", molmo2)
+    assert [row["id"] for row in told(tmp_path / "out")] == ["000.png", "bad.png"]
+
+
+@pytest.mark.parametrize(("family", "most"), [("molmo", 1), ("molmo2", 5)])
+def test_more_pictures_than_the_model_takes_are_listed(
+    family: str, most: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Rows with as many as it takes are answered."""
+    rows = [[{"bytes": picture(n), "path": None} for n in range(count)] for count in (1, 2, 5, 6)]
+    column = pa.array(rows, pa.list_(PICTURE))
+    pq.write_table(pa.table({"images": column}), tmp_path / "data.parquet")
+    asked(tmp_path / "data.parquet", tmp_path / "out", request.getfixturevalue(family))
+    answered = [row["id"] for row in told(tmp_path / "out")]
+    listed = left_out(tmp_path / "out")
+    assert answered == [f"data.parquet:{n}" for n, count in enumerate((1, 2, 5, 6)) if count <= most]
+    assert all(f"takes at most {most} in one request" in why for why in listed.values())
+    assert len(answered) + len(listed) == 4
+
+
+def test_every_label_of_a_grouped_set_is_asked(tmp_path: Path, molmo: Path) -> None:
+    """Typed rows: a question for each annotation, in order, under the row's id and address; those without a label are listed."""
+    folder = finished(tmp_path / "set", {"train": [grouped(0, 6, True)]})
+    summary = asked(folder, tmp_path / "out", molmo, "point")
+    made = [(row["id"], row["image_url"], row["label"]) for row in told(tmp_path / "out")]
+    known = [(f"{n:016x}", f"https://example.org/{n}.png", LABELS[(n + k) % 4]) for n in range(6) for k in range(n % 5)]
+    assert made == [each for each in known if each[2]]
+    assert (summary.rows, summary.left_out) == (6, sum(not each[2] for each in known))
+    assert set(left_out(tmp_path / "out").values()) == {"its label is empty"}
 
 
 def test_where_all_is_well_nothing_is_listed(tmp_path: Path, molmo: Path) -> None:

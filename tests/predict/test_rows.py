@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -65,6 +66,18 @@ def test_a_parquet_list_leads_to_pictures_beside_it(tmp_path: Path) -> None:
     one, nothing = every(open_rows(tmp_path / "list.parquet"))
     assert one.read_pictures() == (picture(1),)
     assert nothing.read_pictures() == ()
+
+
+def test_only_files_are_read(tmp_path: Path) -> None:
+    """A pipe, a device or a folder in a list is that row's fault, and nothing waits for it."""
+    os.mkfifo(tmp_path / "pipe")
+    rows = [{"image": name} for name in ("pipe", "/dev/zero", ".", "a\0b", "")]
+    (tmp_path / "list.json").write_text(json.dumps(rows))
+    *others, empty = every(open_rows(tmp_path / "list.json"))
+    assert empty.read_pictures() == ()
+    for row in others:
+        with pytest.raises(BadRecord, match=r"no file|not the path"):
+            row.read_pictures()
 
 
 def test_an_address_is_no_picture(tmp_path: Path) -> None:
