@@ -108,7 +108,7 @@ class Asker:
             return [self._asked(each) for record in records for each in self._of_record(record)]
         if task == "answer":
             return [self._of_columns(columns)]
-        return [self._example(columns, _text(columns, LABEL, "a label to point at"))]
+        return [self._example(columns, _text(columns, LABEL, "label to point at"))]
 
     def _of_record(self, record: Record) -> list[Example]:
         task = self._settings.task
@@ -135,7 +135,7 @@ class Asker:
         return Asked(style=style or "user_qa", question=own)
 
     def _of_columns(self, columns: Mapping[str, Any]) -> Example:  # Any: column values
-        style, question = self._settings.style, _text(columns, QUESTIONS, "a question")
+        style, question = self._settings.style, _text(columns, QUESTIONS, "question to answer")
         options = columns.get("options") or columns.get("choices")
         if isinstance(options, list) and options and all(isinstance(each, str) for each in options):
             return MultipleChoice(style=style or "multiple_choice", question=question, options=tuple(options))
@@ -158,9 +158,12 @@ def _has_question(example: Example) -> bool:
 
 
 def _text(columns: Mapping[str, Any], names: tuple[str, ...], what: str) -> str:  # Any: column values
-    value = next((columns[name] for name in names if name in columns), None)
+    found = next((name for name in names if name in columns), None)
+    if found is None:
+        raise BadRecord(f"has no {what}")
+    value = columns[found]
     if not isinstance(value, str) or not value.strip():
-        raise BadRecord(f"has not {what}: {' or '.join(names)} is {str(value)[:_SHOWN]!r}")
+        raise BadRecord(f"has no {what}: {found} is {str(value)[:_SHOWN]!r}")
     return value
 
 
