@@ -101,7 +101,11 @@ class Examples:
             raise BadRecord(lacking[0] if lacking else "nothing is known to ask about it")
         if len(draw.row.records) > 1:  # where a picture has more annotations than fit, it is not always the same ones
             asked = [asked.pop(draws.index(len(asked))) for _ in range(len(asked))]
-        return [format_example(example, self.prompts, draws) for example in asked]
+        texts = [format_example(example, self.prompts, draws) for example in asked]
+        said = [turns for turns in texts if all(answer.strip() for answer in turns[1::2])]
+        if not said:
+            raise BadRecord("its answers are empty")
+        return said
 
     def _asked(self, row: Row, draws: RandomDraws) -> Iterator[Asked]:
         for record in row.records:
