@@ -1,0 +1,55 @@
+"""`pixmo view`: a set in the browser."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from importlib.util import find_spec
+from threading import Thread
+
+import click
+
+from pixmo.cli.printing import many
+from pixmo.errors import MissingExtra
+from pixmo.records.kinds import KINDS
+from pixmo.records.places import Unit
+
+
+@click.command()
+@click.argument("data")
+@click.option("--split", help="Show only this split.")
+@click.option("--as", "record", metavar="KIND", help=f"What a row is: {', '.join(KINDS)}.  [default: as the data say]")
+@click.option("--unit", metavar="UNIT", help=f"What coordinates count: {', '.join(Unit)}.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8766, help="The port to listen on; 0 takes a free one.")
+@click.option("--bind", default="127.0.0.1", help="The address to listen on; without it, only this machine is served.")
+@click.option("--url", help="What the page's address begins with, where others reach this machine by another name.")
+@click.option("--no-browser", is_flag=True, help="Only print the address.")
+def command(
+    data: str, split: str | None, record: str | None, unit: str | None, port: int, bind: str, url: str | None, no_browser: bool
+) -> None:  # fmt: skip
+    """Look at a set in the browser: pictures with points, captions, questions, whatever its rows hold.
+
+    DATA is a folder that pixmo made, Parquet or Arrow files, or a folder of them. It opens at once, whatever its size, and runs until
+    Ctrl-C.
+    """
+    for name in ("starlette", "uvicorn", "duckdb"):
+        if find_spec(name) is None:
+            raise MissingExtra("view", "pixmo view")
+    from pixmo.view.server import app_of
+    from pixmo.view.source import open_data
+    from pixmo.web.serve import serve
+    from pixmo.web.site import Address, is_loopback, listen
+
+    address = Address(bind, port, url)
+    opened = open_data(data, split=split, as_=record, unit=unit)
+    sock, site = listen(address)
+    with sock:
+        for broken in opened.broken:
+            print(f"pixmo: {broken.file}: cannot be read: {broken.why}", file=sys.stderr)
+        print(f"{data}: {many(len(opened.rows), 'row')}")
+        if not is_loopback(bind):
+            print("whoever reaches this address sees the set: nobody is asked for a password")
+        print(f"open {site.origin}/   (Ctrl-C stops)", flush=True)
+        if not no_browser:
+            Thread(target=webbrowser.open, args=(f"{site.origin}/",), daemon=True).start()
+        serve(app_of(opened, site), sock, address)
