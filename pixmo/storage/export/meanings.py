@@ -59,6 +59,8 @@ COLUMNS: dict[str, str] = (
         "leak_kind": "how it was found there: by url, sha256, near (looks the same) or mirrored",
         "leak_of": "the held-out picture: its URL or digest",
         "leak_set": "the held-out set it stands in",
+        "is_flagged": "somebody who looked at the row marked it",
+        "flag_note": "what they wrote; null for nothing",
         "fetched": "bytes were obtained",
         "fetch_outcome": "how asking for the picture ended",
         "fetch_detail": "more about that, in one line",
