@@ -36,14 +36,18 @@ class Settings:
 
     task: str = "caption"
     prompt: str | None = _said(None, "your own question for every row; {label} stands for the row's label")
-    prompts: str | None = _said(None, "whose way to ask: molmo1-captioner, molmo2 … [default: MOLMO-released]")
+    prompts: str | None = _said(
+        None, "whose way to ask: molmo1-captioner, molmo2 … [default: molmo1-released or molmo2-released]"
+    )
     style: str | None = _said(None, "style that prompts name, where they do, such as vqa2 [default: that of the task]")
     max_new_tokens: int | None = _said(None, "longest answer [default: caption 448, point and count 192, answer 12]")
     temperature: float = _said(0.0, "sample, row by row; 0 takes the best token each time")
     top_p: float = _said(1.0, "when sampling, from the best tokens that share so much of the probability")
     seed: int = _said(0, "of sampling, and of the choice among several prompts")
     beams: int = _said(1, "beams of a search")
-    dtype: str | None = _said(None, f"{', '.join(DTYPES)} [default: bfloat16 on a GPU, else float32]")
+    dtype: str | None = _said(
+        None, f"numbers of the model: {', '.join(DTYPES)} [default: bfloat16 on a GPU, else float32]"
+    )
     split: str | None = _said(None, "only this split")
     limit: int | None = _said(None, "only so many rows, the first")
 
@@ -75,10 +79,10 @@ class Effort:
 
     batch_size: int = _said(8, "rows at a time; halved where the memory of a GPU does not suffice")
     device: tuple[str, ...] = _said(
-        (), "cpu, cuda, cuda:1; several spread the model over them [default: a GPU if there is one]"
+        (), "where the model lives: cpu, cuda, cuda:1; several share it [default: a GPU if there is one]"
     )
-    rank: int = _said(0, "which share of the rows is ours, from 0 [default: RANK, as torchrun says]")
-    world_size: int = _said(1, "how many shares there are [default: WORLD_SIZE]")
+    rank: int = _said(0, "which share of the rows is ours, from 0; under torchrun its RANK")
+    world_size: int = _said(1, "how many shares there are; under torchrun its WORLD_SIZE")
     workers: int = _said(4, "threads that prepare pictures while the model works")
 
     def __post_init__(self) -> None:
