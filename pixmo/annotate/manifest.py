@@ -22,12 +22,12 @@ WHERE a.state = 'skipped' ORDER BY p.file, a.at
 
 def publish_manifest(out: Path, images: Path, store: Store) -> None:
     """Writes `recordings.jsonl`: a line per picture that has recordings."""
-    publish_lines(out / MANIFEST, _said(_Names(out, images), store))
+    publish_lines(out / MANIFEST, _said(Names(out, images), store))
 
 
 def publish_skips(out: Path, images: Path, store: Store) -> None:
     """Writes `skips.jsonl`: a line per skip."""
-    names = _Names(out, images)
+    names = Names(out, images)
     publish_lines(
         out / SKIPS,
         (
@@ -37,7 +37,7 @@ def publish_skips(out: Path, images: Path, store: Store) -> None:
     )
 
 
-def _said(names: _Names, store: Store) -> Iterator[dict[str, Any]]:  # Any: JSON
+def _said(names: Names, store: Store) -> Iterator[dict[str, Any]]:  # Any: JSON
     line: dict[str, Any] = {}
     for picture, audio, person, consent in store.rows(_SAID):
         image = names.of(picture)
@@ -52,7 +52,7 @@ def _said(names: _Names, store: Store) -> Iterator[dict[str, Any]]:  # Any: JSON
         yield line
 
 
-class _Names:
+class Names:
     """Pictures as seen from OUT, so that both folders may move together."""
 
     def __init__(self, out: Path, images: Path) -> None:

@@ -2,62 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from starlette.responses import Response
 
 from pixmo.annotate.people import People
 from pixmo.annotate.store import Store
-from pixmo.annotate.tasks import REASONS
+from pixmo.annotate.tasks import REASONS, UNSURE
 from pixmo.page.html import Child, Html, foreign, tag
 from pixmo.web.document import document
 
-_NUMBERS = ("described", "skipped", "at work")
+_NUMBERS = ("described", "done", "skipped", "at work", "gold tasks")
+_REASONS = REASONS | UNSURE
 SHOWN = 200  # lines of the lists of skips and pictures
 _COUNTS = """
 SELECT n, count(*) FROM (SELECT p.id, min(count(a.person), ?) AS n FROM pictures p
-LEFT JOIN assignments a ON a.picture = p.id AND a.state = 'done' WHERE p.is_here GROUP BY p.id) GROUP BY n
+LEFT JOIN assignments a ON a.picture = p.id AND a.state = 'done' WHERE p.is_here AND p.known IS NULL GROUP BY p.id) GROUP BY n
 """
 _BY_PERSON = """
 SELECT sum(state = 'done'), sum(state = 'skipped'), sum(state = 'open'), max(at) FROM assignments WHERE person = ?
 """
 
 
-def progress_page(store: Store, people: People, per_picture: int, origin: str) -> Response:
-    """The page as things stand; it looks again every 30 seconds."""
+def progress_page(
+    store: Store, people: People, per_picture: int, origin: str, *, title: str, verb: str = "done", noun: str, given: int,
+    tiles: Sequence[tuple[str, str]] = (), sections: Sequence[Child] = (), scores: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
+    """The page as things stand; it looks again every 30 seconds.
+
+    `given` counts what came in, called `noun`; `tiles` and `sections` are of one kind alone; `scores` by pseudonym, where there are
+    gold tasks.
+    """
     done = dict(store.rows(_COUNTS, per_picture))
     total = sum(done.values())
-    (recordings, size) = store.one("SELECT count(*), coalesce(sum(bytes), 0) FROM uploads WHERE file IS NOT NULL") or (
-        0,
-        0,
-    )
-    tiles = [
+    shown = [
         ("pictures", f"{total:,}"),
         ("finished", f"{done.get(per_picture, 0):,}"),
-        ("recordings", f"{recordings:,} of {total * per_picture:,}"),
-        ("on disk", f"{size / 1e6:,.1f} MB"),
+        (noun, f"{given:,} of {total * per_picture:,}"),
+        *tiles,
     ]
     return document(
         "Progress",
-        tag("header", tag("p", "Descriptions by voice", class_="eyebrow"), tag("h1", "Progress")),
+        tag("header", tag("p", title, class_="eyebrow"), tag("h1", "Progress")),
         tag(
             "dl",
-            [tag("div", tag("dt", name), tag("dd", value, class_="figure")) for name, value in tiles],
+            [tag("div", tag("dt", name), tag("dd", value, class_="figure")) for name, value in shown],
             class_="tiles",
         ),
-        _people(store, people, origin),
+        sections,
+        _people(store, people, origin, [verb, *_NUMBERS[2:4]], scores),
         _skips(store),
         up="./../../",
         refresh="30",
     )
 
 
-def _people(store: Store, people: People, origin: str) -> Html:
+def _people(store: Store, people: People, origin: str, numbers: list[str], scores: Mapping[str, str] | None) -> Html:
     rows = []
     for person in people.annotators():
         done, skipped, now, _ = (value or 0 for value in store.one(_BY_PERSON, person.id) or (0, 0, 0, 0))
         link = f"{origin}/enter/{person.key}"
         who = tag("th", foreign(person.name), tag("small", person.id), scope="row")
-        rows.append([who, *(tag("td", n, class_="number") for n in (done, skipped, now)), tag("td", tag("code", link))])
-    return _table("People", ["", *_NUMBERS, "link, for them alone"], rows)
+        gold = [] if scores is None else [tag("td", scores.get(person.id, "–"), class_="number")]
+        counts = [tag("td", n, class_="number") for n in (done, skipped, now)]
+        rows.append([who, *counts, *gold, tag("td", tag("code", link))])
+    return table("People", ["", *numbers, *([] if scores is None else [_NUMBERS[4]]), "link, for them alone"], rows)
 
 
 def _skips(store: Store) -> Html | None:
@@ -70,15 +79,16 @@ def _skips(store: Store) -> Html | None:
         [
             tag("th", foreign(file), scope="row"),
             tag("td", foreign(name)),
-            tag("td", REASONS[reason]),
+            tag("td", _REASONS[reason]),
             tag("td", foreign(note or "")),
         ]
         for file, name, reason, note in found
     ]
-    return _table("Skipped, the latest first", ["picture", "by", "reason", ""], rows) if rows else None
+    return table("Skipped, the latest first", ["picture", "by", "reason", ""], rows) if rows else None
 
 
-def _table(title: str, heads: list[str], rows: list[list[Html]]) -> Html:
+def table(title: str, heads: list[str], rows: list[list[Html]]) -> Html:
+    """A section with a table; columns of the known numbers stand to the right."""
     head: Child = tag(
         "thead",
         tag("tr", [tag("th", name, scope="col", class_="number" if name in _NUMBERS else None) for name in heads]),

@@ -1,4 +1,4 @@
-"""From folders and options to a running server."""
+"""From folders and options to a running server, of speech; `run_answers` does it for the other kinds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 from pixmo.annotate.folder import collection, keep_consent
 from pixmo.annotate.manifest import publish_skips
-from pixmo.annotate.pages import Target
+from pixmo.annotate.pages_speech import Target
 from pixmo.annotate.people import People, names_of
 from pixmo.annotate.pictures import pictures_of
-from pixmo.annotate.speech import Collecting
+from pixmo.annotate.speech import Speaking
 from pixmo.annotate.store import Store
 from pixmo.annotate.tasks import Tasks
 from pixmo.annotate.uploads import Uploads
@@ -36,13 +36,13 @@ class Speech:
 
 
 def collect_speech(
-    images: Path, out: Path, settings: Speech, address: Address, tell: Callable[[Collecting, list[str]], None]
+    images: Path, out: Path, settings: Speech, address: Address, tell: Callable[[Speaking, list[str]], None]
 ) -> None:
     """Serves until it is stopped (KeyboardInterrupt). `tell` is called once it can be reached, with what was left out.
 
     Raises PixmoError for folders and settings that do not do.
     """
-    names, target, text = names_of(settings.annotators), _target(settings), _consent(settings.consent)
+    names, target, text = names_of(settings.annotators), _target(settings), consent_text(settings.consent, CONSENT)
     if settings.per_picture < 1:
         raise BadSetting("--per-picture should be 1 or more")
     found = pictures_of(images)
@@ -61,10 +61,10 @@ def collect_speech(
 
 def _collecting(
     images: Path, out: Path, settings: Speech, site: Site, store: Store, target: Target, text: str
-) -> Collecting:
+) -> Speaking:
     tasks = Tasks(store, settings.per_picture)
     uploads = Uploads(out, images, store, tasks, settings.max_bytes)
-    return Collecting(out, images, store, People(store), tasks, uploads, target, text, keep_consent(out, text), site)
+    return Speaking(out, images, store, People(store), tasks, text, keep_consent(out, text), site, uploads, target)
 
 
 def _target(settings: Speech) -> Target:
@@ -76,9 +76,10 @@ def _target(settings: Speech) -> Target:
     return Target(settings.min_s, settings.max_s)
 
 
-def _consent(path: Path | None) -> str:
+def consent_text(path: Path | None, ours: str) -> str:
+    """The text of a file, or ours. Raises BadSetting."""
     if path is None:
-        return CONSENT
+        return ours
     try:
         data = path.read_bytes()
         text = data.decode("utf-8-sig")

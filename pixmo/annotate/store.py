@@ -1,7 +1,7 @@
 """The one SQLite file of a collection, and the lock around it: `OUT/private/tasks.sqlite`.
 
-It holds tasks, people and the state of uploads, nothing that cannot be asked for again; what people said are files. It knows names and
-links, so it lies in a folder of its own that is not for sharing.
+It holds tasks, people, the state of uploads, and what people pointed at, asked and answered; what they said are files. It knows names
+and links, so it lies in a folder of its own that is not for sharing. A file of an older version is brought up to date when it is opened.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pixmo.errors import BadFolder
 from pixmo.storage.publish import disk_errors
 
 FILE = "private/tasks.sqlite"
-VERSION = 1
+VERSION = 2
 _SCHEMA = """
-CREATE TABLE about (images TEXT NOT NULL, beside TEXT NOT NULL);  -- absolute, and as seen from OUT
+CREATE TABLE about (images TEXT NOT NULL, beside TEXT NOT NULL, kind TEXT NOT NULL);  -- absolute, and as seen from OUT
 CREATE TABLE people (
     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, key TEXT NOT NULL, role TEXT NOT NULL CHECK (role IN ('annotator', 'owner', 'gone')));
 CREATE TABLE agreements (
     person TEXT NOT NULL REFERENCES people, version TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (person, version));
-CREATE TABLE pictures (id INTEGER PRIMARY KEY, file TEXT NOT NULL UNIQUE, is_here INTEGER NOT NULL);
+{pictures}
 CREATE TABLE assignments (
     picture INTEGER NOT NULL REFERENCES pictures, person TEXT NOT NULL REFERENCES people,
     state TEXT NOT NULL CHECK (state IN ('open', 'done', 'skipped')), reason TEXT, note TEXT, at REAL NOT NULL,
@@ -33,6 +33,34 @@ CREATE TABLE assignments (
 CREATE TABLE uploads (
     id INTEGER PRIMARY KEY AUTOINCREMENT, person TEXT NOT NULL REFERENCES people, token TEXT NOT NULL, picture INTEGER NOT NULL,
     sha256 TEXT, file TEXT, bytes INTEGER, consent TEXT, at REAL NOT NULL, UNIQUE (person, token));
+{answers}
+"""
+# a picture with what is asked of it, which is nothing but the label; `told`: what is known of it; `known`: the answer, of a gold task
+_PICTURES = """
+CREATE TABLE pictures (
+    id INTEGER PRIMARY KEY, file TEXT NOT NULL, is_here INTEGER NOT NULL, label TEXT NOT NULL DEFAULT '', told TEXT NOT NULL DEFAULT '',
+    known TEXT, UNIQUE (file, label));
+"""
+_ANSWERS = """
+CREATE TABLE answers (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, picture INTEGER NOT NULL REFERENCES pictures, person TEXT NOT NULL REFERENCES people,
+    token TEXT NOT NULL, value TEXT NOT NULL, consent TEXT NOT NULL, at REAL NOT NULL,
+    state TEXT NOT NULL DEFAULT 'given' CHECK (state IN ('given', 'accepted', 'corrected', 'sent_back', 'replaced')), note TEXT,
+    corrected TEXT, UNIQUE (person, token));
+CREATE INDEX answers_of ON answers (picture, person);
+CREATE TABLE drafts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, picture INTEGER NOT NULL REFERENCES pictures, person TEXT NOT NULL REFERENCES people,
+    token TEXT NOT NULL, question TEXT NOT NULL, draft TEXT NOT NULL, key TEXT NOT NULL, reason TEXT, at REAL NOT NULL,
+    UNIQUE (person, token));
+CREATE TABLE chats (key TEXT PRIMARY KEY, text TEXT NOT NULL, usd REAL NOT NULL, at REAL NOT NULL);
+"""
+_FROM_1 = f"""
+ALTER TABLE about ADD COLUMN kind TEXT NOT NULL DEFAULT 'speech';
+ALTER TABLE pictures RENAME TO pictures_1;
+{_PICTURES}
+INSERT INTO pictures (id, file, is_here) SELECT id, file, is_here FROM pictures_1;
+DROP TABLE pictures_1;
+{_ANSWERS}
 """
 
 
@@ -57,13 +85,15 @@ class Store:
         return f"Store({str(self.path)!r})"
 
     def _prepare(self) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "legacy_alter_table=ON"):
             self._db.execute(f"PRAGMA {pragma}")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        steps = {0: _SCHEMA.format(pictures=_PICTURES, answers=_ANSWERS), 1: _FROM_1}.get(version)
+        if steps is not None:  # before foreign keys are heeded: a table is put in the place of another
+            self._db.executescript(f"BEGIN IMMEDIATE; {steps} PRAGMA user_version={VERSION}; COMMIT;")
         elif version != VERSION:
             raise BadFolder(f"{self.path}: was written by another version of pixmo; use that one, or another OUT")
+        self._db.execute("PRAGMA foreign_keys=ON")
         ((told,),) = self._db.execute("PRAGMA quick_check(1)").fetchall()
         if told != "ok":
             raise sqlite3.DatabaseError(told)

@@ -1,10 +1,15 @@
-"""Who describes which picture: each is given to k people, and to another when one of them skips it or stays away."""
+"""Who does which task: each is given to k people, and to another when one of them skips it or stays away.
+
+A task is a picture, with a label where something is asked of it. Gold tasks, whose answer is known, are mixed in at a rate, each to everybody.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import NamedTuple
 
+from pixmo.annotate.folder import POINTS, QA, SPEECH
 from pixmo.annotate.store import Store
 
 LEASE_S = 3600.0  # how long an open picture is kept for somebody who shows no sign of life
@@ -17,11 +22,22 @@ REASONS = {
     "other": "Something else",
 }
 """Why a picture is skipped: the word that is stored, the words on the page."""
+UNSURE = {"unsure": "I do not understand what is asked"}
+_PLAIN = {word: told for word, told in REASONS.items() if word != "no_words"}
+REASONS_OF = {SPEECH: REASONS, POINTS: UNSURE | _PLAIN, QA: UNSURE | _PLAIN}
+"""The reasons of each kind."""
 
 _NEW = """
 SELECT p.id FROM pictures p LEFT JOIN assignments a ON a.picture = p.id AND (a.state = 'done' OR (a.state = 'open' AND a.at > ?))
-WHERE p.is_here AND p.id NOT IN (SELECT picture FROM assignments WHERE person = ?)
+WHERE p.is_here AND p.known IS NULL AND p.id NOT IN (SELECT picture FROM assignments WHERE person = ?)
 GROUP BY p.id HAVING count(a.person) < ? ORDER BY count(a.person), p.id LIMIT 1
+"""
+_GOLD = """
+SELECT p.id FROM pictures p WHERE p.is_here AND p.known IS NOT NULL AND p.id NOT IN (SELECT picture FROM assignments WHERE person = ?)
+ORDER BY p.id LIMIT 1
+"""
+_HAD = """
+SELECT count(*), coalesce(sum(p.known IS NOT NULL), 0) FROM assignments a JOIN pictures p ON p.id = a.picture WHERE a.person = ?
 """
 _OPEN = """
 SELECT a.picture FROM assignments a JOIN pictures p ON p.id = a.picture
@@ -29,27 +45,45 @@ WHERE a.person = ? AND a.state = 'open' AND p.is_here ORDER BY a.at, a.picture L
 """
 
 
+class Task(NamedTuple):
+    """A picture and what is asked of it; `told` is what is known about it, `known` the answer of a gold task, as JSON."""
+
+    file: str
+    label: str = ""
+    told: str = ""
+    known: str | None = None
+
+
 class Tasks:
     """The pictures of a collection and how far they are."""
 
-    def __init__(self, store: Store, per_picture: int) -> None:
+    def __init__(self, store: Store, per_picture: int, gold_rate: float = 0.0) -> None:
         self._store = store
+        self._gold_rate = gold_rate
         self.per_picture = per_picture
 
-    def take_in(self, files: Iterable[str]) -> None:
+    def take_in(self, files: Iterable[str | Task]) -> None:
         """The pictures there are now; those that left are no longer given out."""
         with self._store.change():
             self._store.do("UPDATE pictures SET is_here = 0")
-            for file in files:
+            for task in files:
                 self._store.do(
-                    "INSERT INTO pictures (file, is_here) VALUES (?, 1) ON CONFLICT (file) DO UPDATE SET is_here = 1",
-                    file,
+                    "INSERT INTO pictures (file, label, told, known, is_here) VALUES (?, ?, ?, ?, 1) "
+                    "ON CONFLICT (file, label) DO UPDATE SET is_here = 1, told = excluded.told, known = excluded.known",
+                    *(Task(task) if isinstance(task, str) else task),
                 )
+
+    def task(self, picture: int) -> Task | None:
+        """A task by its number."""
+        found = self._store.one("SELECT file, label, told, known FROM pictures WHERE id = ?", picture)
+        return None if found is None else Task(*found)
 
     def next_for(self, person: str) -> int | None:
         """The picture somebody should describe now: the one they have open, else one with the fewest descriptions."""
         with self._store.change():
             found = self._store.one(_OPEN, person)
+            if found is None and self._is_time_for_gold(person):
+                found = self._store.one(_GOLD, person)
             if found is None:
                 found = self._store.one(_NEW, time.time() - LEASE_S, person, self.per_picture)
             if found is None:
@@ -60,6 +94,11 @@ class Tasks:
             )  # fmt: skip
             return int(found[0])
 
+    def _is_time_for_gold(self, person: str) -> bool:
+        """Whether they had fewer gold tasks than the rate asks for, the next one counted; the second task is the first that may be one."""
+        had, gold = self._store.one(_HAD, person) or (0, 0)
+        return bool(had) and gold < self._gold_rate * (had + 1)
+
     def file_of(self, picture: int, person: str) -> str | None:
         """The file of a picture that was given to somebody."""
         found = self._store.one(
@@ -68,6 +107,27 @@ class Tasks:
             person,
         )
         return None if found is None else str(found[0])
+
+    def finish(self, picture: int, person: str) -> None:
+        """Notes that an open picture is done."""
+        self._store.do(
+            "UPDATE assignments SET state = 'done', at = ? WHERE picture = ? AND person = ?",
+            time.time(),
+            picture,
+            person,
+        )
+
+    def send_back(self, picture: int, person: str, note: str) -> None:
+        """Opens a task again, with what to do better."""
+        self._store.do(
+            "UPDATE assignments SET state = 'open', reason = NULL, note = ?, at = ? WHERE picture = ? AND person = ?",
+            note, time.time(), picture, person,
+        )  # fmt: skip
+
+    def note_of(self, picture: int, person: str) -> str:
+        """What the owner wrote to a task that was sent back; else nothing."""
+        found = self._store.one("SELECT note FROM assignments WHERE picture = ? AND person = ?", picture, person)
+        return str(found[0] or "") if found else ""
 
     def state(self, picture: int, person: str) -> str | None:
         """open, done, skipped; None when the picture is not theirs."""

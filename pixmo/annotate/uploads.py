@@ -105,12 +105,7 @@ class Uploads:
             "UPDATE uploads SET sha256 = ?, file = ?, bytes = ?, consent = ?, at = ? WHERE id = ?",
             sha256, file, _size(self._part(number)), consent, time.time(), number,
         )  # fmt: skip
-        self._store.do(
-            "UPDATE assignments SET state = 'done', at = ? WHERE picture = ? AND person = ?",
-            time.time(),
-            picture,
-            person,
-        )
+        self._tasks.finish(picture, person)
         others = "SELECT id FROM uploads WHERE picture = ? AND person = ? AND file IS NULL"  # of another tab
         for (other,) in self._store.rows(others, picture, person):
             self._drop(other)

@@ -1,26 +1,29 @@
-"""Somebody takes back what they said."""
+"""Somebody takes back what they said, pointed at or wrote."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import NamedTuple
 
-from pixmo.annotate.folder import RECORDINGS, UPLOADS, collection, images_of, sync
+from pixmo.annotate.folder import RECORDINGS, SPEECH, UPLOADS, collection, images_of, kind_of, sync
 from pixmo.annotate.manifest import publish_manifest, publish_skips
 from pixmo.annotate.people import People, Person, withdrawn_name
+from pixmo.annotate.results import publish_lists
 from pixmo.annotate.store import Store
 from pixmo.errors import UnknownName
 
 
 class Withdrawn(NamedTuple):
-    """Whose, and how many recordings were deleted."""
+    """Whose, and how many recordings and submissions were deleted."""
 
     person: str
     recordings: int
+    answers: int
+    kind: str
 
 
 def withdraw(out: Path, person: str) -> Withdrawn:
-    """Deletes all recordings of somebody, by name or pseudonym, with their name, link, consent and skips; the same again changes nothing.
+    """Deletes all recordings or submissions of somebody, by name or pseudonym, with their name, link, consent and skips; the same again changes nothing.
 
     Their pictures are given to others at the next start, and a link of theirs opens nothing. Raises UnknownName, and InUse while the
     server runs.
@@ -32,12 +35,20 @@ def withdraw(out: Path, person: str) -> Withdrawn:
             store.do("DELETE FROM assignments WHERE person = ?", found.id)
             name = found.name if found.role == "gone" else withdrawn_name(found.name)
             store.do("UPDATE people SET name = ?, key = '', role = 'gone' WHERE id = ?", name, found.id)
-        images = images_of(out, store)
-        publish_manifest(out, images, store)  # before the files go: no list names a file that is not there
+            (answers,) = store.one("SELECT count(*) FROM answers WHERE person = ?", found.id) or (0,)
+        images, kind = images_of(out, store), kind_of(store)
         publish_skips(out, images, store)
-        gone = _delete(out, store, found.id)
+        if kind == SPEECH:
+            publish_manifest(out, images, store)  # before the files go: no list names a file that is not there
+            gone = _delete(out, store, found.id)
+        else:
+            publish_lists(kind, out, images, store)
+            gone = 0
+        with store.change():  # last: until then the same command finds them again
+            for table in ("answers", "drafts"):
+                store.do(f"DELETE FROM {table} WHERE person = ?", found.id)
         store.wipe()
-        return Withdrawn(found.id, gone)
+        return Withdrawn(found.id, gone, int(answers), kind)
 
 
 def _delete(out: Path, store: Store, person: str) -> int:

@@ -16,6 +16,27 @@ QUESTIONS = (
 )
 """A heading and a question each, in the order people are asked."""
 
+_RIGHTS = """\
+
+Your work carries a made-up number, not your name.
+
+Taking part is voluntary. You may stop at any time, and you may ask the person who sent you the link to delete everything you did; \
+they can tell you what was published before.
+"""
+CONSENT_POINTS = f"""\
+Your clicks will be stored.
+
+You are asked to point at things in pictures. What you point at may be used to make data that teach computers to find and count things, \
+and these data may be published.
+{_RIGHTS}"""
+CONSENT_QA = f"""\
+What you write will be stored.
+
+You are asked to write questions about pictures, and to judge or write answers. What you write, also drafts that you reject and your \
+reasons, may be used to make data that teach computers to answer questions, and these data may be published.
+{_RIGHTS}
+Please do not name people you recognise, and do not write anything private about yourself.
+"""
 CONSENT = """\
 Your voice will be recorded.
 

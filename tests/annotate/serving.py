@@ -1,4 +1,4 @@
-"""A real `pixmo annotate speech` in a process of its own, and plain HTTP to it with every header in our hands."""
+"""A real `pixmo annotate` in a process of its own, and plain HTTP to it with every header in our hands."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def free_port() -> int:
 class Served:
     """The command, running; `links` by name. `kill` and `start` as often as one likes, on the same port."""
 
-    def __init__(self, images: Path, out: Path, *options: str) -> None:
+    def __init__(self, images: Path, out: Path, *options: str, kind: str = "speech") -> None:
         self.out, self.port = out, free_port()
         self.command = [
             sys.executable,
             "-m",
             "pixmo",
             "annotate",
-            "speech",
+            kind,
             str(images),
             str(out),
             "--port",
@@ -88,9 +88,13 @@ class Served:
         if self.process.poll() is None:
             self.kill()
 
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a list in OUT."""
+        return [json.loads(line) for line in (self.out / name).read_text().splitlines()]
+
     def manifest(self) -> list[dict[str, Any]]:
         """recordings.jsonl."""
-        return [json.loads(line) for line in (self.out / "recordings.jsonl").read_text().splitlines()]
+        return self.rows("recordings.jsonl")
 
 
 class Answer(NamedTuple):
@@ -160,6 +164,10 @@ class Caller:
     def append(self, token: str, picture: int, offset: int, piece: bytes) -> Answer:
         """The next piece of a recording."""
         return self.ask("PATCH", f"uploads/{token}?picture={picture}&offset={offset}", piece)
+
+    def submit(self, picture: int, token: str | None = None, **value: Any) -> Answer:
+        """Hands an answer in."""
+        return self.post(f"answers/{token or secrets.token_hex(16)}", picture=picture, **value)
 
     def describe(self, picture: int, sound: bytes) -> Answer:
         """Hands a whole recording in; the last answer."""

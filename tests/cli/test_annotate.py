@@ -125,9 +125,9 @@ def test_a_wrong_request_is_told_in_one_line(
 
 
 def test_what_else_could_be_collected_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    """Today speech."""
-    assert run(["annotate", "points", "a", "b"]) == 2
-    assert "speech" in capsys.readouterr().err
+    """By the kinds there are."""
+    assert run(["annotate", "smells", "a", "b"]) == 2
+    assert "speech|points|qa" in capsys.readouterr().err
 
 
 def test_a_missing_extra_is_told_at_the_start(images: Path, tmp_path: Path) -> None:

@@ -1,13 +1,9 @@
+
 // Records a description and keeps it in this browser until the server has all of it.
 //
 // A recording is a draft {id, person, picture, type, pieces, ms, state} and its pieces, as the recorder delivered them. Its state is
 // "recording" → "recorded" → "submitted"; it is deleted when the server has acknowledged the digest of the whole. A tab holds a lock
 // on the draft it works on, so that another tab, or the same one after a reload, knows which drafts nobody works on.
-"use strict";
-
-const $ = (id) => document.getElementById(id);
-const facts = $("facts").dataset;
-const picture = Number(facts.picture || 0);
 const PIECE_MS = 1000, FIRST_BYTES = 16 * 1024, MOST_BYTES = 1024 * 1024, TYPES = ["audio/webm;codecs=opus", "audio/ogg;codecs=opus", "audio/mp4"];
 
 // ---- what this browser keeps
@@ -47,19 +43,6 @@ const mine = async () => (await kept("readonly", (drafts) => drafts.getAll())).f
 const alone = (id, work) => id === held ? work() : navigator.locks.request("pixmo-" + id, { ifAvailable: true }, (lock) => lock && work());
 
 // ---- talking to the server
-
-async function ask(method, path, body) {
-  const json = body !== undefined && !(body instanceof Blob);
-  const answer = await fetch(path, { method, body: json ? JSON.stringify(body) : body, headers: { "X-Pixmo": "1" }, cache: "no-store" });
-  let told = {};
-  try { told = await answer.json(); } catch { /* a proxy's own page: its status says enough */ }
-  return { status: answer.status, ...told };
-}
-
-const waiting = (ms) => new Promise((resolve) => {
-  const timer = setTimeout(resolve, ms);
-  addEventListener("online", () => { clearTimeout(timer); resolve(); }, { once: true });
-});
 
 // Sends until the server has all of it: true; or says for good that it does not want it: the reason.
 async function sent(draft, sound) {
@@ -108,11 +91,6 @@ async function deliverAll() {
 }
 
 // ---- what the page shows
-
-function say(text, isBad = false) {
-  $("status").textContent = text;
-  $("status").classList.toggle("bad", isBad);
-}
 
 const clock = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
 const label = (button, text) => { $(button).firstElementChild.textContent = text; };
@@ -321,15 +299,6 @@ function beginTask() {
   addEventListener("beforeunload", (event) => { if (recorder) event.preventDefault(); });
   show("begin");
   return resume();
-}
-
-function beginConsent() {
-  const agree = async () => {
-    const answer = await ask("POST", "./consent", { version: facts.version }).catch(() => ({ error: "no connection" }));
-    if (answer.error) say(`Not noted: ${answer.error}.`, true); else location.reload();
-  };
-  $("agree").onclick = agree;
-  document.addEventListener("keydown", (event) => { if (event.key === "Enter" && !event.repeat) { event.preventDefault(); agree(); } });
 }
 
 if ($("agree")) beginConsent();
