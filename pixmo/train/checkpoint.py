@@ -15,7 +15,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -23,7 +23,10 @@ from torch import Tensor
 from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader, FileSystemWriter
-from torch.distributed.checkpoint.metadata import TensorStorageMetadata
+from torch.distributed.checkpoint.metadata import Metadata, TensorStorageMetadata
+from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
+from torch.distributed.checkpoint.storage import WriteResult
+from torch.futures import Future
 
 from pixmo.errors import BadFolder, PixmoError
 from pixmo.molmo.build import build
@@ -63,7 +66,7 @@ def write(
     _first(ours, partial(_clear, temporary))
     reshard(model)
     with _disk_errors(temporary), _quiet():
-        writer = FileSystemWriter(temporary / "state")
+        writer = _Writer(temporary / "state")
         state_dict_saver.save(_state(step, model, optimizer), storage_writer=writer, no_dist=not ours.connected)
     empty = build(model.config, device="meta", dtype=next(model.parameters()).dtype)
     _first(ours, partial(_finish, temporary, final, empty, begun, keep))
@@ -137,7 +140,7 @@ def _clear(temporary: Path) -> None:
 def _finish(temporary: Path, final: Path, empty: Model, begun: Path, keep: int) -> None:
     """Make `model/` from the state on the disk, give the whole its name, remove the oldest."""
     # Not gathered from the other processes: one tensor at a time, none of them takes part, and what is read was written.
-    save(empty, temporary / "model", read=lru_cache(1)(partial(_weight, temporary / "state", empty)))
+    save(empty, temporary / "model", read=lru_cache(1)(partial(_weight, _Reader(temporary / "state"), empty)))
     carry(begun, temporary / "model")
     with disk_errors(final):
         for folder in (temporary / "state", temporary / "model", temporary):
@@ -148,10 +151,34 @@ def _finish(temporary: Path, final: Path, empty: Model, begun: Path, keep: int) 
             shutil.rmtree(old.rename(old.with_name(f".tmp-{old.name}")))  # half of one is none
 
 
-def _weight(state: Path, empty: Model, name: str) -> Tensor:
+class _Writer(FileSystemWriter):
+    """Tells what the operating system refused: PyTorch's zip writer puts an error of its own in its place."""
+
+    def write_data(self, plan: SavePlan, planner: SavePlanner) -> Future[list[WriteResult]]:
+        """As its parent, in the process that writes."""
+        with disk_errors(Path(self.path)):
+            try:
+                return super().write_data(plan, planner)
+            except RuntimeError as error:
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+
+
+class _Reader(FileSystemReader):
+    """Reads what is in the state once, not again for each tensor."""
+
+    @cached_property
+    def _metadata(self) -> Metadata:
+        return super().read_metadata()
+
+    def read_metadata(self, *_: object, **__: object) -> Metadata:
+        """Of all processes: there is no other."""
+        return self._metadata
+
+
+def _weight(reader: _Reader, empty: Model, name: str) -> Tensor:
     value = torch.empty_like(empty.get_parameter(name), device="cpu")
     with _quiet():
-        state_dict_loader.load({_WEIGHT + name: value}, storage_reader=FileSystemReader(state), no_dist=True)
+        state_dict_loader.load({_WEIGHT + name: value}, storage_reader=reader, no_dist=True)
     return value
 
 
