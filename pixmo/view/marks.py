@@ -11,6 +11,9 @@ PALETTE = ("#0b5cad", "#b3261e", "#1b7a3d", "#7b3fb0", "#9a4a00", "#006d77", "#b
 """One colour per expression; white on each has a contrast of 4.5 at least. Letters say the same for those who see no colour."""
 
 MOST_MARKS = 5000
+MOST_NUMBERED = 400
+"""Points of an expression in a picture that have their number beside them; more would hide the picture, and are dots."""
+
 _SPELLED = 12  # points spelled for those who hear the page
 
 
@@ -23,6 +26,11 @@ def letter(expression: int) -> str:
     return found
 
 
+def has_letters(expressions: Sequence[Expression]) -> bool:
+    """Whether there are several to tell apart."""
+    return sum(not e.is_predicted for e in expressions) > 1
+
+
 def colour_class(expression: int) -> str:
     """The class of an expression's colour."""
     return f"c{expression % COLOURS}"
@@ -32,14 +40,15 @@ def overlay(
     expressions: Sequence[Expression], picture: int = 0, most: int = MOST_MARKS, is_small: bool = False
 ) -> Html | None:
     """The points in one picture of a row, over it; None where there are none."""
-    several = sum(bool(e.marks) and not e.is_predicted for e in expressions) > 1
+    several = has_letters(expressions)
     groups, left = [], most
     for number, expression in enumerate(expressions):
         marks = [m for m in expression.marks if m.picture == picture][:left]
         left -= len(marks)
         if marks:
-            name = letter(number) if several else ""
-            drawn = [_mark(m, name, expression.is_predicted, is_small) for m in marks]
+            name = letter(number) if several and not expression.is_predicted else ""
+            is_plain = is_small or len(marks) > MOST_NUMBERED
+            drawn = [_dot(m) if is_plain else _mark(m, name, expression.is_predicted) for m in marks]
             kind = f"expression {colour_class(number)}" + (" predicted" if expression.is_predicted else "")
             groups.append(tag("g", *drawn, class_=kind, data_expression=number))
     if not groups:
@@ -48,18 +57,18 @@ def overlay(
     return tag("svg", *lines, *groups, class_="over", role="img", aria_label=told(expressions, picture))
 
 
-def _mark(mark: Mark, name: str, is_predicted: bool, is_small: bool) -> Html:
-    place = {"x": _percent(mark.x), "y": _percent(mark.y), "overflow": "visible"}
-    if is_small:
-        return tag("svg", tag("circle", r=4), class_="point", **place)
+def _dot(mark: Mark) -> Html:
+    return tag("circle", cx=_percent(mark.x), cy=_percent(mark.y), r=4)
+
+
+def _mark(mark: Mark, name: str, is_predicted: bool) -> Html:
+    """A spot of one size at every zoom: what stands in the inner SVG begins at its place, whatever the outer's size."""
     label = f"{name}{mark.number}"
-    wide = 9 if len(label) < 3 else 3 + 3.4 * len(label)
-    if is_predicted:
-        shape = tag("rect", x=-wide, y=-9, width=2 * wide, height=18, rx=2)
-    else:
-        shape = tag("rect", x=-wide, y=-9, width=2 * wide, height=18, rx=9)
+    wide = 9.0 if len(label) < 3 else 3 + 3.4 * len(label)
+    shape = tag("rect", x=-wide, y=-9, width=2 * wide, height=18, rx=2 if is_predicted else 9)
     text = tag("text", label, y="4", text_anchor="middle")
-    return tag("svg", tag("circle", r=2, class_="spot"), shape, text, class_="point", data_point=mark.number, **place)
+    place = {"x": _percent(mark.x), "y": _percent(mark.y)}
+    return tag("svg", shape, text, class_="point", data_point=mark.number, overflow="visible", **place)
 
 
 def _matches(expressions: Sequence[Expression], picture: int) -> list[Html]:

@@ -35,7 +35,7 @@ def grid_page(view: View, query: Query, page: int) -> Response:
         else _nothing(page, pages, query)
     )
     return page_of(
-        view, "Rows", head, search_form(view, query), active(query), _tools(view, query), shown, paging(query, page, pages), at=""
+        view, "Rows", head, tag("div", search_form(view, query), _tools(view, query), class_="controls"), active(query), shown, paging(query, page, pages), at=""
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from pixmo.view.marks import colour_class, overlay
 from pixmo.view.pieces import blocks_of, facts, legend
 from pixmo.view.query import Query
 from pixmo.view.sounds import sound_of
+from pixmo.view.source import MOST_VALUES
 
 UP = "./../"
 _MOST_PICTURES = 40
@@ -29,7 +30,7 @@ def row_page(view: View, query: Query, number: int) -> Response:
     before, after = _around(view, query, number)
     head = tag(
         "header", _ways(view, query, before, after),
-        tag("h1", foreign(" ".join(card.title[:2000].split()), 140) if card.title.strip() else f"Row {number:,}", dir="auto"), _line(view, card),
+        tag("h1", foreign(" ".join(card.title[:2000].split()), 90) if card.title.strip() else f"Row {number:,}", dir="auto"), _line(view, card),
         class_="row-head",
     )  # fmt: skip
     texts = (
@@ -49,7 +50,8 @@ def whole_card(view: View, number: int) -> Card:
     """The card of one row, with how long its lists are where they were cut."""
     (row,) = view.data.read([number])
     card = card_of(number, row, len(view.pictures.files(number)), partial(view.pictures.frame, number))
-    return replace(card, lengths=view.data.lengths(number))
+    is_long = any(e.total >= MOST_VALUES for e in card.expressions) or any(isinstance(v, list) and len(v) >= MOST_VALUES for _, v in card.facts)
+    return replace(card, lengths=view.data.lengths(number)) if is_long else card
 
 
 def _around(view: View, query: Query, number: int) -> tuple[int | None, int | None]:
@@ -126,13 +128,13 @@ def _stage(view: View, card: Card, picture: int, several: int) -> Html:
         role="region",
         aria_label=f"{name}; plus and minus zoom, arrow keys move",
     )
-    return tag("figure", pane, _zoom(bool(masks)), tag("figcaption", name) if several > 1 else None, class_="look")
+    return tag("figure", pane, _zoom(bool(card.marks), bool(masks)), tag("figcaption", name) if several > 1 else None, class_="look")
 
 
-def _zoom(has_masks: bool) -> Html:
+def _zoom(has_points: bool, has_masks: bool) -> Html:
     buttons = [
         tag("button", sign, type="button", data_zoom=kind, title=title, aria_label=title)
-        for kind, sign, title in (("out", "−", "Smaller"), ("in", "+", "Larger"), ("fit", "Fit", "As at first"))
+        for kind, sign, title in (("out", "−", "Smaller"), ("in", "+", "Larger"), ("fit", "Fit", "Fit"))
     ]
     slider = (
         tag(
@@ -144,7 +146,7 @@ def _zoom(has_masks: bool) -> Html:
         else None
     )
     told = tag("output", "100 %", class_="zoomed")
-    hide = tag("label", tag("input", type="checkbox", checked=True, class_="with-points"), " points")
+    hide = tag("label", tag("input", type="checkbox", checked=True, class_="with-points"), " points") if has_points else None
     return tag("div", *buttons, told, hide, slider, class_="zoom", hidden=True)
 
 

@@ -22,7 +22,7 @@ from pixmo.view.card_pieces import (
     Verdicts,
 )  # fmt: skip
 from pixmo.view.clock_face import clock_face, spelled
-from pixmo.view.marks import colour_class, letter
+from pixmo.view.marks import colour_class, has_letters, letter
 from pixmo.view.words import Stretch, compare
 
 MOST_CHARS = 20_000
@@ -69,7 +69,12 @@ def _compared(block: Compared, card: Card, sound_at: Any) -> Html:  # Any: not u
 
 
 def _marked(stretches: Sequence[Stretch], name: str) -> list[Html | str]:
-    return [tag(name, s.text) if s.is_alone else s.text for s in stretches]
+    """Words of one side alone as such; the space behind them is nobody's."""
+    found: list[Html | str] = []
+    for stretch in stretches:
+        text = stretch.text.rstrip()
+        found += [tag(name, text) if stretch.is_alone else text, stretch.text[len(text) :]]
+    return found
 
 
 def _conversation(block: Conversation, card: Card, sound_at: Any) -> Html:  # Any: not used
@@ -106,7 +111,8 @@ def _chips(block: Chips, card: Card, sound_at: Any) -> Html:  # Any: not used
 
 def _chip(chip: Chip, card: Card) -> Html:
     count = card.expressions[chip.expression].total
-    told = tag("b", letter(chip.expression)), " ", foreign(chip.text), tag("span", f" ×{count}") if count != 1 else None
+    name = tag("b", letter(chip.expression)) if has_letters(card.expressions) else None
+    told = name, " ", foreign(chip.text), tag("span", f" ×{count}") if count != 1 else None
     return tag(
         "button", *told, type="button", class_=f"chip {colour_class(chip.expression)}", data_expression=chip.expression
     )
@@ -157,7 +163,7 @@ def _verdicts(block: Verdicts, card: Card, sound_at: Any) -> Html:  # Any: not u
         ] or [tag("span", "not asked", class_="mark left")]
         tone = _VERDICTS.get(said.verdicts[0], "left") if said.verdicts else "left"
         why = tag("span", foreign(said.why, 500), class_="soft small") if said.why else None
-        items.append(tag("li", *marks, " ", tag("bdi", said.text[:2000]), " ", why, class_=f"said-{tone}"))
+        items.append(tag("li", *[(m, " ") for m in marks], tag("bdi", said.text[:2000]), " ", why, class_=f"said-{tone}"))
     return tag("section", tag("h2", foreign(block.head)), tag("ul", *items, class_="verdicts"), class_="block")
 
 
@@ -171,12 +177,13 @@ def legend(card: Card) -> Html | None:
     """Each expression with its colour, letter and number of points, as a button that shows it alone; and what is not there."""
     if not card.expressions:
         return None
-    items = [tag("li", _entry(e, n), _places(e)) for n, e in enumerate(card.expressions)]
+    several = has_letters(card.expressions)
+    items = [tag("li", _entry(e, n, several), _places(e)) for n, e in enumerate(card.expressions)]
     return tag("section", tag("h2", "Points"), tag("ul", *items, class_="expressions"), class_="block")
 
 
-def _entry(expression: Expression, number: int) -> Html:
-    name, label = tag("b", letter(number)), foreign(expression.label, 160)
+def _entry(expression: Expression, number: int, several: bool) -> Html:
+    name, label = tag("b", letter(number)) if several and not expression.is_predicted else None, foreign(expression.label, 160)
     if expression.is_absent:
         return tag(
             "p",
@@ -187,7 +194,7 @@ def _entry(expression: Expression, number: int) -> Html:
     count = expression.total if expression.total or expression.count is None else expression.count
     told = tag("span", f"{count:,}", class_="count")
     chip = tag(
-        "button", name, " ", label, " ", told, type="button", class_=f"chip {colour_class(number)}", data_expression=number,
+        "button", name, " ", label, " ", told, type="button", class_=f"chip {'predicted' if expression.is_predicted else colour_class(number)}", data_expression=number,
         aria_pressed="false", title="Show only these",
     )  # fmt: skip
     notes = [expression.why] if expression.why else []

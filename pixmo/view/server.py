@@ -36,6 +36,7 @@ from pixmo.web.refused import Refused
 from pixmo.web.site import Site
 
 KEPT = {"cache-control": "private, max-age=3600"}  # addresses of pictures name the set's digest
+ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="4" fill="#0b7a6f"/><circle cx="8" cy="8" r="3" fill="#fff"/></svg>'
 
 Page = Callable[[Request, View], Response]
 
@@ -60,6 +61,7 @@ def routes_of(view: View) -> list[Route]:
     return [
         *(Route(path, _handler(page, view)) for path, page in pages),
         Route("/flag", _flagging(view), methods=["POST"]),
+        Route("/favicon.ico", _icon),
     ]
 
 
@@ -192,6 +194,11 @@ def _flagging(view: View) -> Callable[[Request], Any]:  # Any: a coroutine
         return JSONResponse({"flagged": is_flagged, "note": note})
 
     return flag
+
+
+async def _icon(request: Request) -> Response:
+    """Asked for by every browser."""
+    return Response(ICON, media_type="image/svg+xml", headers=KEPT)
 
 
 def _number(text: str, least: int) -> int:

@@ -9,6 +9,7 @@ import io
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -230,11 +231,11 @@ def _encoded(image: Image.Image) -> Served:
 def _stand_in(why: str) -> Served:
     """A picture that says why there is none."""
     told = shortened(" ".join(f"The picture {why}".split()), 120)
-    lines = [told[at : at + 40] for at in range(0, len(told), 40)]
+    lines = wrap(told, 34)
     texts = [
-        tag("text", line, x=200, y=150 - 11 * len(lines) + 22 * n, text_anchor="middle", fill="#6b7480", font_size=16, font_family="sans-serif")
+        tag("text", line, x=200, y=165 - 13 * len(lines) + 26 * n, text_anchor="middle", fill="#59626b", font_size=19, font_family="sans-serif")
         for n, line in enumerate(lines)
     ]  # fmt: skip
-    ground = tag("rect", width=400, height=300, fill="#8884")
+    ground = tag("rect", width=400, height=300, fill="#ebe8e2")
     drawn = tag("svg", ground, *texts, xmlns="http://www.w3.org/2000/svg", viewBox="0 0 400 300", width=400, height=300)
     return Served(drawn.encode(), "image/svg+xml", told)

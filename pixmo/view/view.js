@@ -26,7 +26,7 @@ class Look {
     for (const button of all("[data-zoom]", figure)) {
       button.addEventListener("click", () => this.step(button.dataset.zoom));
     }
-    one(".with-points", figure).addEventListener("change", (event) => this.stage.classList.toggle("no-points", !event.target.checked));
+    one(".with-points", figure)?.addEventListener("change", (event) => this.stage.classList.toggle("no-points", !event.target.checked));
     const slider = one(".opacity", figure);
     slider?.addEventListener("input", () => all(".mask", figure).forEach((mask) => { mask.style.opacity = slider.value / 100; }));
     this.pane.addEventListener("keydown", (event) => this.key(event));
@@ -45,7 +45,7 @@ class Look {
     const wide = this.pane.clientWidth;
     if (!this.photo || !this.photo.naturalWidth) return wide;
     const tall = innerHeight * 0.78;
-    const most = Math.max(this.photo.naturalWidth, Math.min(480, wide));
+    const most = Math.max(2 * this.photo.naturalWidth, Math.min(480, wide));
     return Math.min(wide, most, tall * this.photo.naturalWidth / this.photo.naturalHeight);
   }
 
