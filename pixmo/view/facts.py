@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 from numpy.typing import NDArray
 
+from pixmo.catalog.typed import ASIDE
 from pixmo.dataset.load_groups import Groups, Numbers
 from pixmo.dataset.rows_build import built, exploded
 from pixmo.dataset.rows_chunk import Layout, is_picture, values_of
@@ -76,7 +77,7 @@ class Facts:
         inner, of_row = self._inner(typed)
         columns = {"number": pa.array(numbers), "id": self._ids(batch, numbers), "split": self._splits(numbers)}
         columns |= _hosts(leaves, len(numbers))
-        columns |= self._scalars(typed, leaves)
+        columns |= self._scalars(typed)
         columns |= self._counts(typed, leaves)
         if self._layout.kind is not None:
             columns["findings"] = self._findings(inner, of_row, columns.get("points"), len(numbers))
@@ -127,16 +128,17 @@ class Facts:
         splits = [self._groups.files[file].split for file, _ in self._groups.place]
         return pa.array(splits, pa.string()).take(pa.array(where))
 
-    def _scalars(self, typed: pa.RecordBatch, leaves: Sequence[Leaf]) -> dict[str, pa.Array]:
+    def _scalars(self, typed: pa.RecordBatch) -> dict[str, pa.Array]:
         found: dict[str, pa.Array] = {}
         for name, column in zip(typed.schema.names, typed.columns, strict=True):
-            if name in _BESIDE or name == self._layout.row_id:
+            if name == self._layout.row_id:
                 continue
+            called = f"{ASIDE}{name}" if name in _BESIDE else name
             if _is_text(column.type):
                 if not self._is_prose(name, column):
-                    found[name] = pc.utf8_slice_codeunits(_plain_text(column), 0, LONGEST)
+                    found[called] = pc.utf8_slice_codeunits(_plain_text(column), 0, LONGEST)
             elif (value := _scalar(column)) is not None:
-                found[name] = value
+                found[called] = value
         return found
 
     def _counts(self, typed: pa.RecordBatch, leaves: Sequence[Leaf]) -> dict[str, pa.Array]:

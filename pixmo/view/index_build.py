@@ -24,8 +24,8 @@ from pixmo.view.query import Column, quoted, spread
 from pixmo.view.source import Broken, DataSet
 
 FACTS, WORDS = "facts.duckdb", "words.sqlite"
-BATCH_ROWS = 2048
-MEMORY = "128MB"
+BATCH_ROWS = 1024
+MEMORY = "64MB"  # of DuckDB: what does not fit is spilled beside the file
 TABLE = "rows"
 _MEANINGS = {
     "number": "the row's number, from 0",
@@ -48,13 +48,15 @@ def build(data: DataSet, folder: Path, on_rows: Callable[[int], bool]) -> None:
         closing(duckdb.connect(str(folder / FACTS), config=_config(folder))) as table,
         closing(_words(folder / WORDS)) as words,
     ):
+        first = 0
+        _add(table, facts.unread(0, 0))  # so that a set without rows has a table too
         for told in _told(data, facts):
             _add(table, told)
-            first = told.table["number"][0].as_py()
             texts = (spread(text) for text in told.texts.to_pylist())
             words.executemany("INSERT INTO words(rowid, text) VALUES (?, ?)", enumerate(texts, first))
             heat += told.heat
-            if not on_rows(first + told.table.num_rows):
+            first += told.table.num_rows
+            if not on_rows(first):
                 raise Stopped
         words.commit()
         columns = _columns(table, data)
@@ -70,7 +72,7 @@ def build(data: DataSet, folder: Path, on_rows: Callable[[int], bool]) -> None:
 def _config(folder: Path) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "memory_limit": MEMORY,
-        "threads": 2,
+        "threads": 1,
         "temp_directory": str(folder / "spill"),
         "preserve_insertion_order": True,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from pixmo.view.index_build import FACTS, MEMORY, WORDS
 from pixmo.view.query import Column, Query, known_column, match, quoted, where
 
 SQL_SECONDS = 10.0
+KEPT_SORTS = 6  # orders of columns, 4 bytes a row each
 _KEPT = "kept.json"
 
 Numbers = NDArray[np.int32]
@@ -39,6 +41,8 @@ class Reader:
             self._words.execute("PRAGMA cache_size = -8000")
         except (duckdb.Error, sqlite3.Error) as error:
             raise OSError(str(error)) from error
+        self._sorts: OrderedDict[tuple[str, bool], Numbers] = OrderedDict()
+        self._kept_lock = threading.Lock()
         self._lock = threading.Lock()  # of the words: one connection of SQLite serves one thread at a time
 
     def close(self) -> None:
@@ -62,17 +66,31 @@ class Reader:
         return order if mask is None else order[mask[order]]
 
     def _sorted(self, query: Query, condition: str, values: list[Any]) -> Numbers:  # Any: parameters of SQL
-        by = ""
-        if query.sort:
-            name = quoted(known_column(query.sort, self.columns).name)
-            by = f"{name} {'DESC' if query.descending else 'ASC'} NULLS LAST, "
-        elif not query.filters:
-            return np.arange(self._rows, dtype=np.int32)
+        every = self._by(query.sort, query.descending) if query.sort else np.arange(self._rows, dtype=np.int32)
+        if not query.filters:
+            return every
+        with self._cursor() as cursor:
+            found = cursor.execute(f"SELECT number::INTEGER AS n FROM rows WHERE {condition}", values).fetchnumpy()["n"]
+        return every[_among(np.asarray(found, np.int32), self._rows)[every]]
+
+    def _by(self, sort: str, descending: bool) -> Numbers:
+        """All rows in the order of a column, kept: whatever is filtered next is only picked from it."""
+        name = known_column(sort, self.columns).name
+        with self._kept_lock:
+            if (name, descending) in self._sorts:
+                self._sorts.move_to_end((name, descending))
+                return self._sorts[name, descending]
+        way = "DESC" if descending else "ASC"
         with self._cursor() as cursor:
             found = cursor.execute(
-                f"SELECT number::INTEGER AS n FROM rows WHERE {condition} ORDER BY {by}number", values
+                f"SELECT number::INTEGER AS n FROM rows ORDER BY {quoted(name)} {way} NULLS LAST, number"
             )
-            return np.asarray(found.fetchnumpy()["n"], np.int32)
+            order = np.asarray(found.fetchnumpy()["n"], np.int32)
+        with self._kept_lock:
+            self._sorts[name, descending] = order
+            while len(self._sorts) > KEPT_SORTS:
+                self._sorts.popitem(last=False)
+        return order
 
     def _matching(self, search: str) -> NDArray[np.bool_]:
         told = match(search)
@@ -81,9 +99,12 @@ class Reader:
             return ~mask
         try:
             with self._lock:
-                found = self._words.execute("SELECT rowid FROM words WHERE words MATCH ?", [told])
-                while part := found.fetchmany(100_000):
-                    mask[np.array(part, np.int64)[:, 0]] = True
+                # as one text: a million Python tuples would take ten times as long
+                (found,) = self._words.execute(
+                    "SELECT group_concat(rowid) FROM words WHERE words MATCH ?", [told]
+                ).fetchone()
+            if found is not None:
+                mask[np.fromstring(found, np.int64, sep=",")] = True
         except sqlite3.Error as error:
             raise BadSetting(f"search {search[:80]!r}: {error}") from None
         return mask
