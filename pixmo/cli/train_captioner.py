@@ -90,7 +90,7 @@ class Told:
         self._started = self._last = monotonic()
         self._bar: Any = None  # Any: a tqdm bar
         self._run: Any = None  # Any: a run of wandb
-        self._wandb = _wandb() if project else None
+        self._wandb: Any = _wandb() if project else None  # Any: the library
 
     def __enter__(self) -> Told:
         return self
@@ -136,14 +136,20 @@ class Told:
         if self._wandb is None:
             return
         if self._run is None:
-            name = self._out / "wandb-id"  # a run that goes on is the same run there
-            if not name.exists():
-                name.write_text(uuid4().hex[:8], encoding="utf-8")
-            self._run = self._wandb.init(
+            self._run = self._begun()
+        self._run.log({key: value for key, value in line.items() if key != "step"}, step=line["step"])
+
+    def _begun(self) -> Any:  # Any: a run of wandb
+        name = self._out / "wandb-id"  # a run that goes on is the same run there
+        if not name.exists():
+            name.write_text(uuid4().hex[:8], encoding="utf-8")
+        try:
+            return self._wandb.init(
                 project=self._project, id=name.read_text(encoding="utf-8"), resume="allow", name=self._out.name,
                 dir=str(self._out), config=asdict(self._training),
             )  # fmt: skip
-        self._run.log({key: value for key, value in line.items() if key != "step"}, step=line["step"])
+        except self._wandb.Error as error:
+            raise BadSetting(f"--wandb: {error}") from error
 
 
 def _wandb() -> Any:  # Any: a library without types of its own here
