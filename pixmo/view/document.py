@@ -19,7 +19,7 @@ from pixmo.web.guard import POLICY
 
 SCRIPT = "view.js"
 FORMS = POLICY.replace("form-action 'none'", "form-action 'self'")  # filters are a form
-NAV: list[tuple[str, str]] = [("", "Rows")]
+NAV: list[tuple[str, str]] = [("", "Rows"), ("statistics", "Statistics")]
 """Path and name of each page that the bar on top leads to; rooms that add pages add theirs."""
 
 KEYS = (

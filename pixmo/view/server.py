@@ -27,6 +27,7 @@ from pixmo.view.marks import PALETTE
 from pixmo.view.masks import mask_png
 from pixmo.view.pages_grid import grid_page, waiting_page
 from pixmo.view.pages_row import row_page
+from pixmo.view.pages_statistics import statistics_page
 from pixmo.view.sounds import sound_of
 from pixmo.view.source import DataSet, Unread
 from pixmo.view.thumbs import Pictures, Served
@@ -54,7 +55,7 @@ def view_of(data: DataSet, cache: Path) -> View:
 def routes_of(view: View) -> list[Route]:
     """Every address of the viewer."""
     pages: list[tuple[str, Page]] = [
-        ("/", _rows), ("/filters", _filters), ("/random", _random), ("/go", _go), ("/row/{number:int}.json", _plain), ("/row/{number:int}", _row),
+        ("/", _rows), ("/filters", _filters), ("/random", _random), ("/statistics", _statistics), ("/go", _go), ("/row/{number:int}.json", _plain), ("/row/{number:int}", _row),
         ("/thumb/{number:int}/{picture:int}", _thumb), ("/picture/{number:int}/{picture:int}", _picture),
         ("/mask/{number:int}/{record:int}/{colour:int}", _mask), ("/sound/{number:int}/{sound:int}", _sound),
     ]  # fmt: skip
@@ -101,6 +102,10 @@ def _filters(request: Request, view: View) -> Response:
     if view.index.state.name != "ready":
         return waiting_page(view, query, "./filters")
     return RedirectResponse(link("./", query) + "#search", 303)
+
+
+def _statistics(request: Request, view: View) -> Response:
+    return statistics_page(view)
 
 
 def _random(request: Request, view: View) -> Response:
