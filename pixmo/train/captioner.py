@@ -126,7 +126,7 @@ class _Run:
             started = monotonic()
             for step in loader.steps(self.step + 1, last):
                 line, is_halted = self._learn(step, is_halted=halting.is_asked)
-                line["seconds"], started = monotonic() - started, monotonic()
+                line["seconds"] = monotonic() - started
                 line["examples_per_s"] = self.training.batch / line["seconds"]
                 self.log.add(line)
                 self.step = step.number
@@ -134,6 +134,7 @@ class _Run:
                     self.save()
                 if on_step and self.ours.rank == 0:
                     on_step(line)
+                started = monotonic()
                 if is_halted:
                     break
 
@@ -245,7 +246,7 @@ def _sets(training: Training, ours: Processes) -> list[Examples]:
 
 def _line_of(left: LeftOut) -> str:
     told = {"left_out": "row", "why": [left.why], "row": left.row, "source": left.source}
-    return json.dumps(told, ensure_ascii=False) + "\n"
+    return json.dumps(told) + "\n"
 
 
 def _read_left_out(out: Path) -> Iterator[LeftOut]:

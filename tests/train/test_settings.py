@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +113,10 @@ def test_the_difference_of_two_runs_has_a_name(tmp_path: Path) -> None:
         "loaders",
         "checkpointing",
     }
+
+
+def test_each_setting_is_told() -> None:
+    """docs/train.md names every one."""
+    page = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
+    names = {field.name.rstrip("_") for kind in (Training, Source, Component) for field in fields(kind)} - {"source"}
+    assert {name for name in names if f"`{name}`" not in page} == set()
