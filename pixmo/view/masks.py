@@ -39,4 +39,4 @@ def _pixels(mask: Mask) -> np.ndarray[tuple[int, int], np.dtype[np.bool_]] | Non
     if not sound or int(runs.sum()) != height * width:
         return None
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape(height, width)  # type: ignore[return-value]
+    return flat.reshape(height, width)

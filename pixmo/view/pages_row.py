@@ -50,7 +50,9 @@ def whole_card(view: View, number: int) -> Card:
     """The card of one row, with how long its lists are where they were cut."""
     (row,) = view.data.read([number])
     card = card_of(number, row, len(view.pictures.files(number)), partial(view.pictures.frame, number))
-    is_long = any(e.total >= MOST_VALUES for e in card.expressions) or any(isinstance(v, list) and len(v) >= MOST_VALUES for _, v in card.facts)
+    is_long = any(e.total >= MOST_VALUES for e in card.expressions) or any(
+        isinstance(v, list) and len(v) >= MOST_VALUES for _, v in card.facts
+    )
     return replace(card, lengths=view.data.lengths(number)) if is_long else card
 
 
@@ -128,7 +130,13 @@ def _stage(view: View, card: Card, picture: int, several: int) -> Html:
         role="region",
         aria_label=f"{name}; plus and minus zoom, arrow keys move",
     )
-    return tag("figure", pane, _zoom(bool(card.marks), bool(masks)), tag("figcaption", name) if several > 1 else None, class_="look")
+    return tag(
+        "figure",
+        pane,
+        _zoom(bool(card.marks), bool(masks)),
+        tag("figcaption", name) if several > 1 else None,
+        class_="look",
+    )
 
 
 def _zoom(has_points: bool, has_masks: bool) -> Html:
@@ -146,7 +154,11 @@ def _zoom(has_points: bool, has_masks: bool) -> Html:
         else None
     )
     told = tag("output", "100 %", class_="zoomed")
-    hide = tag("label", tag("input", type="checkbox", checked=True, class_="with-points"), " points") if has_points else None
+    hide = (
+        tag("label", tag("input", type="checkbox", checked=True, class_="with-points"), " points")
+        if has_points
+        else None
+    )
     return tag("div", *buttons, told, hide, slider, class_="zoom", hidden=True)
 
 

@@ -163,7 +163,9 @@ def _verdicts(block: Verdicts, card: Card, sound_at: Any) -> Html:  # Any: not u
         ] or [tag("span", "not asked", class_="mark left")]
         tone = _VERDICTS.get(said.verdicts[0], "left") if said.verdicts else "left"
         why = tag("span", foreign(said.why, 500), class_="soft small") if said.why else None
-        items.append(tag("li", *[(m, " ") for m in marks], tag("bdi", said.text[:2000]), " ", why, class_=f"said-{tone}"))
+        items.append(
+            tag("li", *[(m, " ") for m in marks], tag("bdi", said.text[:2000]), " ", why, class_=f"said-{tone}")
+        )
     return tag("section", tag("h2", foreign(block.head)), tag("ul", *items, class_="verdicts"), class_="block")
 
 
@@ -183,7 +185,10 @@ def legend(card: Card) -> Html | None:
 
 
 def _entry(expression: Expression, number: int, several: bool) -> Html:
-    name, label = tag("b", letter(number)) if several and not expression.is_predicted else None, foreign(expression.label, 160)
+    name, label = (
+        tag("b", letter(number)) if several and not expression.is_predicted else None,
+        foreign(expression.label, 160),
+    )
     if expression.is_absent:
         return tag(
             "p",

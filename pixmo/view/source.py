@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from pixmo.dataset.load import load
+from pixmo.dataset.load_files import data_files
 from pixmo.dataset.rows import Rows
 from pixmo.dataset.rows_chunk import Chunk, Row
 from pixmo.errors import BadFolder, BadSource, PixmoError
 from pixmo.records.base import Record
+from pixmo.sources.schemas import unified
 from pixmo.storage.manifest import NAME
 from pixmo.storage.manifest import load as manifest_of
 
@@ -200,10 +202,13 @@ def _files(folder: Path, own: Path | None) -> list[Path]:
 def _sound(files: Sequence[Path]) -> tuple[list[Path], list[Broken]]:
     """Those that open, and whose columns go together with those before."""
     sound: list[Path] = []
+    schema: pa.Schema | None = None
     broken = []
     for file in files:
         try:
-            load([*sound[:1], file])
+            (opened,) = data_files(file)
+            known = [] if schema is None else [("the files before", schema, True)]
+            schema = unified([*known, (opened.path, opened.schema, True)])
             sound.append(file)
         except PixmoError as error:
             broken.append(Broken(str(file), str(error).removeprefix(f"{file}: ")[:300]))

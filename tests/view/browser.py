@@ -35,7 +35,10 @@ class Watched:
         self.url, self.complaints = url, list[str]()
         self.context = browser.new_context(viewport={"width": width, "height": height}, **context)
         self.page: Page = self.context.new_page()
-        self.page.on("console", lambda m: self.complaints.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None)
+        self.page.on(
+            "console",
+            lambda m: self.complaints.append(f"{m.type}: {m.text}") if m.type in ("error", "warning") else None,
+        )
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
         self.page.on("dialog", lambda d: (self.complaints.append(f"dialog {d.message}"), d.dismiss()))
         self.page.on("request", lambda r: None if r.url.startswith(url) else self.complaints.append(f"asked {r.url}"))
@@ -48,9 +51,17 @@ class Watched:
 
     def faults(self) -> list[str]:
         """What axe-core finds wrong with the page as it is, one line each."""
-        self.page.evaluate(AXE.read_text(encoding="utf-8") + "\n;0")  # by the debugger, which the page's policy does not bind
-        found = self.page.evaluate("axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})")
-        return [f"{v['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}" for v in found["violations"] for node in v["nodes"]]
+        self.page.evaluate(
+            AXE.read_text(encoding="utf-8") + "\n;0"
+        )  # by the debugger, which the page's policy does not bind
+        found = self.page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice']})"
+        )
+        return [
+            f"{v['id']}: {node['html'][:200]} {node.get('failureSummary', '')[:200]}"
+            for v in found["violations"]
+            for node in v["nodes"]
+        ]
 
     def __enter__(self) -> Watched:
         return self

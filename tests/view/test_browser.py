@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, Page
 from pixmo.records.caption import Caption
 from pixmo.records.explanation import Explanation
 from pixmo.records.places import Mask, Orientation, Point, Unit
+from pixmo.storage.manifest import Manifest, ManifestFile
 from tests.speech import say
 from tests.view.browser import Watched, chromium, yellow
 from tests.view.serving import Viewed, picture, points, write_set
@@ -31,14 +31,28 @@ def browser() -> Iterator[Browser]:
 def points_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """30 rows: 0 upright, 1 turned by EXIF, 2 taken on its head, 3 pixels of the stored picture, 4 none, 5 broken, 6 with a mask."""
     home = tmp_path_factory.mktemp("points")
-    square = Mask(height_px=300, width_px=400, runs=(120 * 400 + 100, *(60, 340) * 39, 60, 300 * 400 - 120 * 400 - 100 - 40 * 60 - 39 * 340))
-    stored = points("cat", (225, 300), unit=Unit.PIXELS, orientation=Orientation.STORED)  # of 300 x 400 stored, shown as 400 x 300
+    square = Mask(
+        height_px=300,
+        width_px=400,
+        runs=(120 * 400 + 100, *(60, 340) * 39, 60, 300 * 400 - 120 * 400 - 100 - 40 * 60 - 39 * 340),
+    )
+    stored = points(
+        "cat", (225, 300), unit=Unit.PIXELS, orientation=Orientation.STORED
+    )  # of 300 x 400 stored, shown as 400 x 300
     records = [
         points("cat", (25, 75)), points("cat", (25, 75)), points("cat", (25, 75)), stored, points("unicorn"), points("cat", (25, 75)),
         points("cat", (25, 75), (60, 30), masks=(square,), image_width_px=400, image_height_px=300),
         *[points(f"thing {n}", (25, 75), (50, 50)) for n in range(7, 30)],
     ]  # fmt: skip
-    pictures = [picture(), picture(exif=6), picture(exif=3), picture(exif=6), picture(), b"no picture", *[picture(n=n) for n in range(6, 30)]]
+    pictures = [
+        picture(),
+        picture(exif=6),
+        picture(exif=3),
+        picture(exif=6),
+        picture(),
+        b"no picture",
+        *[picture(n=n) for n in range(6, 30)],
+    ]
     data = write_set(home / "set.parquet", records, pictures)
     with Viewed(data, home / "home") as viewed:
         yield viewed.url
@@ -61,7 +75,9 @@ def without_marks(page: Page) -> bytes:
 
 @pytest.mark.parametrize("row", [0, 1, 2, 3])
 @pytest.mark.parametrize("presses", ["", "+++", "--"])
-def test_a_point_lies_on_the_pixel_it_means_at_every_zoom(browser: Browser, points_url: str, row: int, presses: str) -> None:
+def test_a_point_lies_on_the_pixel_it_means_at_every_zoom(
+    browser: Browser, points_url: str, row: int, presses: str
+) -> None:
     """25 %, 75 % is drawn within a pixel of the one yellow spot there, also in pictures that EXIF turns, and by pixels of these."""
     with Watched(browser, points_url) as watched:
         page = watched.go(f"row/{row}")
@@ -95,7 +111,9 @@ def test_the_mask_lies_where_its_pixels_are(browser: Browser, points_url: str) -
     """Its first pixel is at 100, 120 of 400 by 300, and its opacity follows the slider."""
     with Watched(browser, points_url) as watched:
         page = watched.go("row/6")
-        assert page.evaluate("(([m, p]) => m.left === p.left && m.width === p.width && m.height === p.height)(['.mask', '.photo'].map(s => document.querySelector(s).getBoundingClientRect()))")
+        assert page.evaluate(
+            "(([m, p]) => m.left === p.left && m.width === p.width && m.height === p.height)(['.mask', '.photo'].map(s => document.querySelector(s).getBoundingClientRect()))"
+        )
         data = page.request.get(points_url + page.locator(".mask").get_attribute("src").removeprefix("./../")).body()  # type: ignore[union-attr]
         assert Image.open(io.BytesIO(data)).convert("RGBA").getchannel("A").getbbox() == (100, 120, 160, 160)
         page.locator(".opacity").fill("20")
@@ -181,9 +199,15 @@ def test_words_light_up_as_they_are_spoken(browser: Browser, tmp_path: Path) -> 
     (tmp_path / "out" / "audio" / f"{digest}.wav").write_bytes(sound)
     words = [{"text": f" word{n}", "start_s": n * 0.3, "end_s": n * 0.3 + 0.3, "probability": None} for n in range(5)]
     told = Caption(image_url="https://pictures.example/a.jpg", caption="One two.", transcripts=("one two three",))
-    file = write_set(tmp_path / "out" / "data" / "train-00000-of-00001.parquet", [told], [picture()], recording_sha256=[[digest]], heard_words=[[words]])
-    entry = {"path": "data/" + file.name, "sha256": digest, "bytes": file.stat().st_size, "rows": 1, "split": "train"}
-    (tmp_path / "out" / "manifest.json").write_text(json.dumps({"format": "pixmo-manifest/1", "files": [entry], "rows": 1, "written": 1}))
+    file = write_set(
+        tmp_path / "out" / "data" / "train-00000-of-00001.parquet",
+        [told],
+        [picture()],
+        recording_sha256=[[digest]],
+        heard_words=[[words]],
+    )
+    entry = ManifestFile("data/" + file.name, digest, file.stat().st_size, 1, "train")
+    Manifest((entry,), rows=1, written=1).publish(tmp_path / "out")
     with Viewed(tmp_path / "out", tmp_path / "home") as viewed, Watched(browser, viewed.url) as watched:
         page = watched.go("row/0")
         sound_is = "document.querySelector('audio')"
@@ -202,7 +226,9 @@ def hostile_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Rows that say the worst in every text, under a file name that does too."""
     home = tmp_path_factory.mktemp("hostile")
     said = [
-        Caption(image_url=f"https://pictures.example/{HOSTILE}", caption=HOSTILE, transcripts=(HOSTILE, "x" * 1_000_000)),
+        Caption(
+            image_url=f"https://pictures.example/{HOSTILE}", caption=HOSTILE, transcripts=(HOSTILE, "x" * 1_000_000)
+        ),
         Caption(image_url="javascript:alert(3)", caption="word " * 200_000, transcripts=()),
         Caption(image_url="https://pictures.example/a.jpg", caption="שלום עולם، مرحبا بالعالم", transcripts=("‮abc",)),
     ]
@@ -212,7 +238,10 @@ def hostile_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield viewed.url
 
 
-@pytest.mark.parametrize("path", ["", "row/0", "row/1", "row/2", "?q=%3Cscript%3Ealert(1)%3C/script%3E", "?sort=%3Cb%3E", "row/9", "?page=99"])
+@pytest.mark.parametrize(
+    "path",
+    ["", "row/0", "row/1", "row/2", "?q=%3Cscript%3Ealert(1)%3C/script%3E", "?sort=%3Cb%3E", "row/9", "?page=99"],
+)
 def test_whatever_rows_say_is_only_text(browser: Browser, hostile_url: str, path: str) -> None:
     """No script of theirs runs, nothing is asked of anybody, and the page does not grow wider than the screen."""
     with Watched(browser, hostile_url, width=360) as watched:
