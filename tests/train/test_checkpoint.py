@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -21,7 +22,7 @@ from pixmo.molmo.folder import open_model
 from pixmo.molmo.tiny import save_tiny
 from pixmo.train.checkpoint import latest, restore, write
 from pixmo.train.parallel import Processes
-from tests.train.conftest import REPOSITORY
+from tests.train.conftest import REPOSITORY, torchrun
 from tests.train.loop import MOLMO, MOLMO2, Run
 
 ALONE = Processes(0, 1, 0, torch.device("cpu"))
@@ -137,7 +138,7 @@ def test_a_write_killed_at_any_point_leaves_the_one_before_or_the_new_one(tmp_pa
     deaths = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [death["killed"] for death in deaths] == [True] * (len(deaths) - 1) + [False]
     assert len(deaths) > 15
-    assert all(death["whole"] for death in deaths)
+    assert all(death["whole"] and death["swept"] for death in deaths)
     assert {death["latest"] for death in deaths} == {"step-000001", "step-000002"}
     for death in deaths:
         is_new = death["latest"] == "step-000002"
@@ -146,6 +147,21 @@ def test_a_write_killed_at_any_point_leaves_the_one_before_or_the_new_one(tmp_pa
         assert set(death["there"]) <= {"step-000001", "step-000002"}
     assert any(death["left"] for death in deaths)
     assert (deaths[-1]["there"], deaths[-1]["left"]) == (["step-000002"], [])
+
+
+@pytest.mark.slow
+def test_a_process_killed_among_two_leaves_the_checkpoint_before(tmp_path: Path, begun: Path) -> None:
+    """The other one does not wait for ever, and does not call half a state a checkpoint; one process alone goes on."""
+    shutil.copytree(begun, tmp_path / "begun")
+    ended = torchrun("tests.train.kills", tmp_path)
+    assert ended.returncode != 0
+    assert "Signal 9 (SIGKILL)" in ended.stderr
+    path = latest(tmp_path / "run")
+    assert path == tmp_path / "run/checkpoints/step-000001"
+    assert names(tmp_path / "run") == [".tmp-step-000002", "step-000001"]
+    run = Run(MOLMO2, ALONE)
+    assert restore(path, run.model, run.optimizer, ALONE) == 1
+    assert written(run, 2, tmp_path / "run", begun) == latest(tmp_path / "run")
 
 
 @pytest.mark.slow
