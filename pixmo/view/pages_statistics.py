@@ -30,6 +30,7 @@ FIRST_NUMBERS = (
 )
 FIRST_TEXTS = ("outcome", "fetch_outcome", "split", "label", "findings", "host")
 _SHADES = 10
+SHOWN = 10  # values in a table
 T = TypeVar("T", NumberColumn, TextColumn)
 
 
@@ -46,7 +47,7 @@ def statistics_page(view: View) -> Response:
         _tiles(told),
         _places(told),
         _section("Numbers", "numbers", [_number(n, meanings) for n in _first(told.numbers, FIRST_NUMBERS)]),
-        _section("Most frequent", "values", [_texts(t, told.rows) for t in _first(told.texts, FIRST_TEXTS) if t.values]),
+        _section("Most frequent", "values", [_texts(t, told.rows) for t in _first(told.texts, FIRST_TEXTS) if _varies(t, told.rows)]),
         _columns(told, list(meanings.values())),
         at=PATH,
     )  # fmt: skip
@@ -156,14 +157,19 @@ def _number(column: NumberColumn, meanings: dict[str, Column]) -> Html:
     )  # fmt: skip
 
 
+def _varies(column: TextColumn, rows: int) -> bool:
+    """Whether there is something to see: not the same in every row, not another in each."""
+    return bool(column.values) and (len(column.values) > 1 or column.known < rows)
+
+
 def _texts(column: TextColumn, rows: int) -> Html:
     lines = [
         tag("tr", tag("th", _linked(column, value), scope="row"), tag("td", count(n), class_="number"), tag("td", share(n, rows), class_="number"),
             tag("td", share_bar([Part(n, "", value[:80])], rows), class_="wide"))
-        for value, n in column.values
+        for value, n in column.values[:SHOWN]
     ]  # fmt: skip
-    more = column.distinct - len(column.values)
-    note = tag("p", f"and about {compact(more)} more", class_="soft") if more > 0 and len(column.values) >= 20 else None
+    more = max(column.distinct, len(column.values)) - SHOWN
+    note = tag("p", f"and about {compact(more)} more", class_="soft") if more > 0 else None
     head = tag(
         "tr",
         tag("th", "value", scope="col"),
@@ -205,5 +211,5 @@ def _columns(told: Statistics, columns: Sequence[Column]) -> Html:
     )
     table = tag("table", tag("thead", head), tag("tbody", *lines))
     note = "What rows can be filtered and sorted by, also in SQL."
-    scroll = tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Columns")
+    scroll = tag("div", table, class_="scroll", tabindex=0, role="region", aria_label="Table of columns")
     return tag("section", tag("h2", "Columns"), tag("p", note, class_="soft"), scroll, aria_label="Columns")

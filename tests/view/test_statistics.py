@@ -124,3 +124,11 @@ def test_the_heat_map_says_in_words_what_it_shows() -> None:
     assert 'x="19" y="19" width="1" height="1" fill-opacity="0.10"' in drawn
     assert drawn.count("<rect") == 3
     assert heat_map([[0] * 20] * 20).count("<rect") == 1
+
+
+def test_what_is_the_same_in_every_row_is_told_in_one_place(tmp_path: Path) -> None:
+    """Among the columns, not as a chart of one bar."""
+    columns = {"same": ["x"] * 9, "other": ["a", "b", "b"] * 3, "some": ["y", None, None] * 3}
+    shown = page(table(tmp_path / "r.parquet", **columns), tmp_path / "cache")
+    assert re.findall(r'aria-label="Most frequent (\w+)"', shown) == ["other", "some"]
+    assert "same" in shown
