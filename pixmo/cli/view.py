@@ -10,6 +10,7 @@ from threading import Thread
 import click
 
 from pixmo.cli.printing import many
+from pixmo.cli.view_static import Static, static_options, write_pages
 from pixmo.errors import MissingExtra
 from pixmo.records.kinds import KINDS
 from pixmo.records.places import Unit
@@ -24,13 +25,15 @@ from pixmo.records.places import Unit
 @click.option("--bind", default="127.0.0.1", help="The address to listen on; without it, only this machine is served.")
 @click.option("--url", help="What the page's address begins with, where others reach this machine by another name.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
+@static_options
 def command(
-    data: str, split: str | None, record: str | None, unit: str | None, port: int, bind: str, url: str | None, no_browser: bool
+    data: str, split: str | None, record: str | None, unit: str | None, port: int, bind: str, url: str | None, no_browser: bool,
+    static: Static,
 ) -> None:  # fmt: skip
     """Look at a set in the browser: pictures with points, captions, questions, whatever its rows hold.
 
     DATA is a folder that pixmo made, Parquet or Arrow files, or a folder of them. It opens at once, whatever its size, and runs until
-    Ctrl-C.
+    Ctrl-C. With --static OUT it is written as pages instead, which open without a server.
     """
     for name in ("starlette", "uvicorn", "duckdb"):
         if find_spec(name) is None:
@@ -42,6 +45,9 @@ def command(
 
     address = Address(bind, port, url)
     opened = open_data(data, split=split, as_=record, unit=unit)
+    if static.out is not None:
+        write_pages(opened, static.out, static.plan())
+        return
     sock, site = listen(address)
     with sock:
         for broken in opened.broken:

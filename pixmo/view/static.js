@@ -231,7 +231,7 @@
       if (input.type === "checkbox") input.checked = params.getAll(input.name).includes(input.value);
       else if (params.has(input.name)) input.value = params.get(input.name);
     }
-    get("filters").open = query.filters.length > 0;
+    get("filters").open = query.filters.length > 0 && matchMedia("(min-width: 60rem)").matches; // on a phone the rows come first
     for (const one of query.filters) { // those that the form has no box for stay
       const boxes = [...form.elements].filter((input) => input.name === one.name);
       if (!boxes.some((box) => box.type !== "checkbox" || box.value === one.value)) form.append(make("input", { type: "hidden", name: one.name, value: one.value }));

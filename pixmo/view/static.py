@@ -60,7 +60,9 @@ class Written(NamedTuple):
     is_smaller: bool
 
 
-def write_static(data: DataSet, out: Path, plan: Plan | None = None, on_rows: Callable[[int], None] = lambda done: None) -> Written:
+def write_static(
+    data: DataSet, out: Path, plan: Plan | None = None, on_rows: Callable[[int], None] = lambda done: None
+) -> Written:
     """Writes the site, whole or not at all; one that stands there already is replaced. `on_rows` hears how many rows are done.
 
     Raises BadFolder where something else stands, BadSetting where the rows do not fit into the size.
@@ -153,7 +155,9 @@ class _Writing:
                 self._add(f"data/{file}.js", file_of(file, smalls, None if file else sample.columns))
                 smalls = []
             if self._bytes > most:
-                raise BadSetting(f"the texts of {at + 1:,} rows alone take more than {most / 1e6:g} MB; give fewer --rows, or more --max-mb")
+                raise BadSetting(
+                    f"the texts of {at + 1:,} rows alone take more than {most / 1e6:g} MB; give fewer --rows, or more --max-mb"
+                )
             if (at + 1) % 100 == 0:
                 self._on_rows(at + 1)
         return several
@@ -168,7 +172,11 @@ class _Writing:
                 card = card_of(number, row, len(self._pictures.files(number)), frame)
                 if any(e.total >= MOST_VALUES for e in card.expressions):
                     card = replace(card, lengths=self._data.lengths(number))
-                sizes = {} if isinstance(row, Unread) else write_masks(card, row, frame, self._folder / "pictures", self._plan.side_px)
+                sizes = (
+                    {}
+                    if isinstance(row, Unread)
+                    else write_masks(card, row, frame, self._folder / "pictures", self._plan.side_px)
+                )
                 self._bytes += sum(sizes.values())
                 yield shortened_marks(card), list(sizes)
 
@@ -179,7 +187,9 @@ class _Writing:
             return write_pictures(self._pictures, several, self._folder / "pictures", self._plan.side_px, max(0, room))
         except TooLarge as error:
             need = (error.smallest + self._bytes) / 1e6
-            raise BadSetting(f"{len(several):,} rows take {need:.0f} MB even with small pictures; give fewer --rows, or more --max-mb") from None
+            raise BadSetting(
+                f"{len(several):,} rows take {need:.0f} MB even with small pictures; give fewer --rows, or more --max-mb"
+            ) from None
 
     def _note(self, site: Site, sample: Sample, made: Make | None) -> None:
         told = {

@@ -16,13 +16,15 @@ from pixmo.view.static_pictures import name_of
 
 PER_FILE = 96
 MARKS_SMALL = 60  # points drawn in one card of the grid
-_UNPAIRED = {n: "\ufffd" for n in range(0xD800, 0xE000)}
+_UNPAIRED = dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
 def small_of(card: Card, facts: Sequence[Any], text: str) -> dict[str, Any]:  # Any: JSON
     """A row as the grid shows it and its filters see it."""
     title = shortened(" ".join(card.title[:2000].split()), 160) or f"Row {card.number:,}"
-    marks = [[n % 8, round(m.x, 3), round(m.y, 3)] for n, e in enumerate(card.expressions) for m in e.marks if m.picture == 0]
+    marks = [
+        [n % 8, round(m.x, 3), round(m.y, 3)] for n, e in enumerate(card.expressions) for m in e.marks if m.picture == 0
+    ]
     told: dict[str, Any] = {"n": card.number, "id": card.id[:500], "title": title, "facts": list(facts), "text": text}
     if card.pictures:
         told |= {"picture": name_of(card.number, 0), "marks": marks[:MARKS_SMALL]}

@@ -21,7 +21,9 @@ def write_masks(card: Card, row: Row, frame_of: FrameOf, folder: Path, side_px: 
     for number, record in masked(card):
         found = row.records[record]
         frame = frame_of(0) if getattr(found, "orientation", None) is Orientation.STORED else None
-        drawn = mask_png(getattr(found, "masks", None) or (), PALETTE[number % len(PALETTE)], frame.exif if frame else 1)
+        drawn = mask_png(
+            getattr(found, "masks", None) or (), PALETTE[number % len(PALETTE)], frame.exif if frame else 1
+        )
         if drawn is not None:
             data = _small(drawn, side_px)
             (folder / mask_name(card.number, number)).write_bytes(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from pixmo.page.html import Child, Html, foreign, shortened, tag
 from pixmo.page.numbers import compact, count
@@ -15,11 +16,11 @@ from pixmo.view.marks import PALETTE, colour_class, overlay
 from pixmo.view.pieces import blocks_of, facts, legend
 from pixmo.view.source import Broken
 from pixmo.view.static_pictures import MOST_PICTURES, name_of
-from pixmo.view.static_sample import Sample
 
-POLICY = (
-    "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; base-uri 'none'; form-action 'self' file:"
-)
+if TYPE_CHECKING:
+    from pixmo.view.static_sample import Sample  # needs DuckDB, which notebooks do not
+
+POLICY = "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; base-uri 'none'; form-action 'self' file:"
 """What a browser may do with a page; `file:` is what 'self' is called where there is no host."""
 
 MOST_MARKS = 500  # points drawn in one row
@@ -78,8 +79,15 @@ def index_page(site: Site, sample: Sample) -> str:
     told = f"{count(shown)} rows" if shown == site.rows else f"{count(shown)} of {count(site.rows)} rows"
     drawn = f", drawn with seed {site.seed}" if site.seed is not None and shown < site.rows else ""
     first = f"./rows/{sample.numbers[0]}.html" if sample.numbers else "#content"
-    without = tag("p", "Searching and paging need the page's script. Each row can be read without: ", tag("a", "the first", href=first), ".")
-    head = tag("header", tag("h1", foreign(site.name, 80)), tag("p", told, drawn, class_="soft", id="told", data_rows=shown))
+    without = tag(
+        "p",
+        "Searching and paging need the page's script. Each row can be read without: ",
+        tag("a", "the first", href=first),
+        ".",
+    )
+    head = tag(
+        "header", tag("h1", foreign(site.name, 80)), tag("p", told, drawn, class_="soft", id="told", data_rows=shown)
+    )
     return page_of(
         site, "Rows", head, _broken(site.broken), tag("noscript", without),
         tag("div", _form(sample), _tools(), class_="controls"), tag("ul", id="active", class_="active", aria_label="What holds now", hidden=True),
@@ -91,7 +99,9 @@ def _broken(broken: Sequence[Broken]) -> Html | None:
     if not broken:
         return None
     items = [tag("li", tag("b", foreign(b.file)), ": ", foreign(b.why, 300)) for b in broken[:20]]
-    told = f"{count(len(broken))} file{'s' if len(broken) > 1 else ''} of this set cannot be read; the others are shown."
+    told = (
+        f"{count(len(broken))} file{'s' if len(broken) > 1 else ''} of this set cannot be read; the others are shown."
+    )
     return tag("aside", tag("p", tag("b", told)), tag("ul", *items), class_="broken", aria_label="Broken files")
 
 
@@ -102,16 +112,24 @@ def _tools() -> Html:
 
 
 def _form(sample: Sample) -> Html:
-    box = tag("input", type="search", name="q", id="search", placeholder="Search all texts", aria_label="Search all texts")
+    box = tag(
+        "input", type="search", name="q", id="search", placeholder="Search all texts", aria_label="Search all texts"
+    )
     search = tag("div", box, tag("button", "Search", type="submit", class_="main"), class_="search")
     options = [tag("option", "as they lie", value=""), *(tag("option", c.name, value=c.name) for c in sample.columns)]
     way = tag("label", tag("input", type="checkbox", name="descending", value="1"), " largest first")
     order = tag("p", tag("label", "Sort by ", tag("select", *options, name="sort")), " ", way, class_="order")
     clear = tag("a", "Clear", href="./index.html", class_="button")
     buttons = tag("p", tag("button", "Apply", type="submit", class_="main"), " ", clear)
-    facets = tag("div", *(_facet(f) for f in sample.facets), class_="facets")
+    facets = tag("div", *(_facet(f) for f in sample.facets if not _is_one(f, len(sample.numbers))), class_="facets")
     more = tag("details", tag("summary", "Filters and order"), facets, order, buttons, class_="block", id="filters")
     return tag("form", search, more, action="./index.html", method="get", role="search", class_="filters", id="query")
+
+
+def _is_one(facet: Facet, rows: int) -> bool:
+    """Whether all rows have the same value, so that there is nothing to choose."""
+    same = facet.kind == "number" and facet.low == facet.high
+    return same or (len(facet.values) == 1 and facet.values[0][1] == rows)
 
 
 def _facet(facet: Facet) -> Html:
@@ -158,14 +176,30 @@ def row_page(site: Site, card: Card, masks: Sequence[int], before: int | None, a
         _line(site, card), class_="row-head",
     )  # fmt: skip
     looks = tag("div", *_pictures(card, masks, up), class_="pictures") if card.pictures or card.marks else None
-    texts = tag("div", _faults(card), legend(card), *blocks_of(card, lambda sound: None), _urls(card), facts(card), class_="texts")
+    texts = tag(
+        "div",
+        _faults(card),
+        legend(card),
+        *blocks_of(card, lambda sound: None),
+        _urls(card),
+        facts(card),
+        class_="texts",
+    )
     whole = tag("div", looks, texts, class_="row" if looks else "row alone", data_number=card.number, id="row")
     return page_of(site, shortened(title, 60) or f"Row {card.number}", head, whole, up=up)
 
 
 def _ways(before: int | None, after: int | None, back: str) -> Html:
-    previous = tag("a", "← Before", href=f"./{before}.html", rel="prev") if before is not None else tag("span", "← Before", class_="soft")
-    following = tag("a", "Next →", href=f"./{after}.html", rel="next") if after is not None else tag("span", "Next →", class_="soft")
+    previous = (
+        tag("a", "← Before", href=f"./{before}.html", rel="prev")
+        if before is not None
+        else tag("span", "← Before", class_="soft")
+    )
+    following = (
+        tag("a", "Next →", href=f"./{after}.html", rel="next")
+        if after is not None
+        else tag("span", "Next →", class_="soft")
+    )
     return tag(
         "nav", previous, tag("a", "All rows", href=back, id="back"), following, class_="paging", id="ways", aria_label="Rows beside this one"
     )  # fmt: skip

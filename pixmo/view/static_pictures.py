@@ -16,6 +16,7 @@ from pixmo.image.decode import DEFAULT_MAX_PIXELS, look
 from pixmo.image.headers import declared
 from pixmo.image.sniff import format_of
 from pixmo.page.html import shortened
+from pixmo.view.card_pieces import Frame
 from pixmo.view.thumbs import Pictures
 
 MOST_PICTURES = 8  # of one row
@@ -49,7 +50,9 @@ def steps(side_px: int) -> list[Make]:
     return [Make(max(32, round(side_px * scale)), quality) for scale, quality in _STEPS]
 
 
-def write_pictures(pictures: Pictures, wanted: Sequence[tuple[int, int]], folder: Path, side_px: int, room: int) -> Make:
+def write_pictures(
+    pictures: Pictures, wanted: Sequence[tuple[int, int]], folder: Path, side_px: int, room: int
+) -> Make:
     """Writes `NUMBER-PICTURE.webp` for rows and how many pictures each has; a note in its place where there is none.
 
     Gives how they were made: as large as the room in bytes allows, `side_px` at most. Raises TooLarge.
@@ -80,7 +83,7 @@ def _made(pictures: Pictures, wanted: Sequence[tuple[int, int]], make: Make) -> 
             part = wanted[start : start + _TOGETHER]
             pictures.expect([number for number, _ in part])
             jobs = [(number, picture) for number, several in part for picture in range(several)]
-            yield from pool.map(lambda job: _one(pictures, *job, make), jobs)
+            yield from pool.map(lambda job: _one(pictures, job[0], job[1], make), jobs)
 
 
 def _one(pictures: Pictures, number: int, picture: int, make: Make) -> tuple[str, bytes]:
@@ -136,3 +139,15 @@ def webp(image: Image.Image, make: Make) -> bytes:
     sink = io.BytesIO()
     image.save(sink, "WEBP", quality=make.quality, method=3)
     return sink.getvalue()
+
+
+def frame_of(data: bytes) -> Frame | None:
+    """Size and turn of a picture, from its header; None where it has none that says so."""
+    if format_of(data) is None:
+        return None
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            turn = opened.getexif().get(0x0112)
+            return Frame(*opened.size, turn if isinstance(turn, int) and 1 <= turn <= 8 else 1)
+    except Exception:  # noqa: BLE001 – the boundary to Pillow: whatever hostile bytes make it raise, there is no frame
+        return None

@@ -109,7 +109,7 @@ def _own(data: DataSet, sample: Sample) -> Sample:
     """With the numbers and splits of the set itself in place of those of the small one."""
     files = data.rows.groups
     splits = [files.file_of(n).split for n in sample.numbers]
-    own = {"number": sample.numbers, "split": splits}
+    own: dict[str, Sequence[Any]] = {"number": sample.numbers, "split": splits}
     at = {c.name: i for i, c in enumerate(sample.columns) if c.name in own}
     for row, facts in enumerate(sample.facts):
         for name, place in at.items():
@@ -119,7 +119,5 @@ def _own(data: DataSet, sample: Sample) -> Sample:
         return sample
     values = counted.most_common()
     found = sample.statistics
-    told = replace(
-        found, texts=[TextColumn("split", "text", counted.total(), len(values), values), *found.texts]
-    )
+    told = replace(found, texts=[TextColumn("split", "text", counted.total(), len(values), values), *found.texts])
     return replace(sample, facets=[Facet("split", "text", values), *sample.facets], statistics=told)

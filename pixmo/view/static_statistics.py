@@ -21,7 +21,9 @@ def statistics_page(site: Site, sample: Sample) -> str:
     """Points, numbers and frequent values; each value leads to its rows."""
     told, meanings = sample.statistics, {c.name: c.meaning for c in sample.columns}
     rows = count(told.rows)
-    head = tag("header", tag("h1", "Statistics"), tag("p", f"Counted over the {rows} rows of these pages.", class_="soft"))
+    head = tag(
+        "header", tag("h1", "Statistics"), tag("p", f"Counted over the {rows} rows of these pages.", class_="soft")
+    )
     numbers = [_number(n, meanings.get(n.column, "")) for n in told.numbers[:_MOST_CARDS]]
     texts = [_texts(t, told.rows) for t in told.texts[:_MOST_CARDS] if t.values]
     empty = None if numbers or texts else tag("p", "These rows have nothing to count.", class_="empty")
@@ -58,9 +60,14 @@ def _texts(column: TextColumn, rows: int) -> Html:
             tag("td", share_bar([Part(n, "", value[:80])], rows), class_="wide"))
         for value, n in column.values
     ]  # fmt: skip
-    head = [tag("th", name, scope="col", class_=kind) for name, kind in (("value", None), ("rows", "number"), ("share", "number"))]
+    head = [
+        tag("th", name, scope="col", class_=kind)
+        for name, kind in (("value", None), ("rows", "number"), ("share", "number"))
+    ]
     table = tag("table", tag("thead", tag("tr", *head, tag("td", class_="wide"))), tag("tbody", *lines))
-    scroll = tag("div", table, class_="scroll", tabindex=0, role="region", aria_label=f"Most frequent {column.column[:80]}")
+    scroll = tag(
+        "div", table, class_="scroll", tabindex=0, role="region", aria_label=f"Most frequent {column.column[:80]}"
+    )
     return tag("div", tag("h3", foreign(column.column, 60)), scroll, class_="card")
 
 
