@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from transformers import (
     Dinov2Model,
     Olmo2Config,
     Olmo2ForCausalLM,
+    Olmo3Config,
+    Olmo3ForCausalLM,
     OlmoeConfig,
     OlmoeForCausalLM,
     Qwen2Config,
@@ -26,9 +30,10 @@ from transformers import (
 
 from pixmo.errors import BadSource
 from pixmo.molmo.build import LANGUAGE, MODELS, TOWERS, build, initialise
-from pixmo.molmo.config import ViTConfig
+from pixmo.molmo.config import DecoderConfig, ViTConfig
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.weights.base import load_language, load_tower, resized
+from pixmo.molmo.weights.base_config import language_config, tower_config
 
 TOLERANCE = 2e-6
 torch.set_num_threads(1)
@@ -47,20 +52,35 @@ SMALL = {
     "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 256,
     "max_position_embeddings": 512, "num_key_value_heads": 2, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1,
 }  # fmt: skip
+EPS = {"rms_norm_eps": 1e-6}
+YARN = {
+    "full_attention": {
+        "rope_type": "yarn", "rope_theta": 5e5, "factor": 8.0, "original_max_position_embeddings": 64,
+        "beta_fast": 32.0, "beta_slow": 1.0, "attention_factor": 1.2079441541679836,
+    },
+    "sliding_attention": {"rope_type": "default", "rope_theta": 5e5},
+}  # fmt: skip
 LANGUAGES: dict[str, tuple[Any, Any, dict[str, Any]]] = {
-    "qwen2-7b": (Qwen2Config, Qwen2ForCausalLM, {"rms_norm_eps": 1e-6}),
-    "qwen3-8b": (Qwen3Config, Qwen3ForCausalLM, {"rms_norm_eps": 1e-6, "head_dim": 16}),
-    "olmo-7b-1024": (Olmo2Config, Olmo2ForCausalLM, {"rms_norm_eps": 1e-6}),
+    "qwen2-7b": (Qwen2Config, Qwen2ForCausalLM, EPS),
+    "qwen3-8b": (Qwen3Config, Qwen3ForCausalLM, EPS | {"head_dim": 16}),
+    "olmo-7b-1024": (Olmo2Config, Olmo2ForCausalLM, EPS),
+    "olmo3-7b": (
+        Olmo3Config, Olmo3ForCausalLM, EPS | {"num_hidden_layers": 8, "sliding_window": 64, "rope_parameters": YARN},
+    ),
     "olmoe-1b-7b": (OlmoeConfig, OlmoeForCausalLM, {"num_experts": 8, "num_experts_per_tok": 3}),
-}
+}  # fmt: skip
 
 
-def captioner(language: str) -> Molmo:
+def language_model(language: str) -> Any:
+    """Theirs, tiny, with the rotary base of the released one and every weight random."""
+    config_type, model_type, more = LANGUAGES[language]
+    rope = {"rope_parameters": {"rope_type": "default", "rope_theta": LANGUAGE[language].theta}}
+    return shaken(model_type(config_type(**(SMALL | rope | more))))
+
+
+def captioner(decoder: DecoderConfig) -> Molmo:
     """A tiny Molmo on such a language model, with weights of its own."""
-    full, config = LANGUAGE[language], MODELS["molmo-tiny"]
-    experts = {"experts": 8, "experts_per_token": 3} if full.experts else {}
-    sizes = {"width": 64, "depth": 2, "heads": 4, "kv_heads": 2, "head_width": 16, "hidden": 96, "vocabulary": 256}
-    model = build(replace(config, decoder=replace(full, **sizes, **experts)))
+    model = build(replace(MODELS["molmo-tiny"], decoder=decoder))
     initialise(model)
     assert isinstance(model, Molmo)
     return model.eval()
@@ -69,14 +89,10 @@ def captioner(language: str) -> Molmo:
 @pytest.mark.parametrize("language", LANGUAGES)
 @torch.inference_mode()
 def test_a_language_model_says_in_a_captioner_what_it_says_alone(tmp_path, language):
-    """Logits of text as transformers gives them; the rows that Molmo adds keep their own values."""
-    config_type, model_type, more = LANGUAGES[language]
-    theta = LANGUAGE[language].theta
-    theirs = shaken(
-        model_type(config_type(**SMALL, **more, rope_parameters={"rope_type": "default", "rope_theta": theta}))
-    )
+    """Numbers are found in its `config.json`, logits of text are as transformers gives them; Molmo's own rows keep their values."""
+    theirs = language_model(language)
     theirs.save_pretrained(tmp_path)
-    model = captioner(language)
+    model = captioner(language_config(tmp_path))
     extra = model.decoder.embedding.extra.clone()
     assert not load_language(model, tmp_path)
     ids = torch.arange(40)[None] * 5
@@ -84,22 +100,64 @@ def test_a_language_model_says_in_a_captioner_what_it_says_alone(tmp_path, langu
     assert torch.equal(model.decoder.embedding.extra, extra)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_kind_of_a_released_model_is_found(tmp_path, language):
+    """Norms, biases, rotary scaling and their layers are those of the model that was released."""
+    language_model(language).config.save_pretrained(tmp_path)
+    found, full = language_config(tmp_path), LANGUAGE[language]
+    for name in ("norm_after", "qk_norm", "qkv_bias", "theta", "norm_eps"):
+        assert getattr(found, name) == getattr(full, name), name
+    assert (found.yarn is None) == (full.yarn is None)
+    if full.yarn is not None and found.yarn is not None:
+        assert found.yarn == replace(full.yarn, original_positions=64, layers=(3, 7))
+
+
+def test_settings_of_transformers_4_are_read_too(tmp_path):
+    """Rotary numbers stood beside the others then, those of stretched layers under `rope_scaling`."""
+    language_model("olmo3-7b").config.save_pretrained(tmp_path)
+    path, now = tmp_path / "config.json", language_config(tmp_path)
+    told = json.loads(path.read_text())
+    stretched = told.pop("rope_parameters")["full_attention"]
+    told |= {"rope_theta": stretched.pop("rope_theta"), "rope_scaling": stretched}
+    path.write_text(json.dumps(told))
+    assert language_config(tmp_path) == now
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"model_type": "llama"}, "no language model of a known kind"),
+        ({"norm_topk_prob": True}, "norm_topk_prob"),
+        ({"hidden_size": "wide"}, "hidden_size is 'wide'"),
+        ({"rope_parameters": {"rope_type": "linear", "rope_theta": 1e4}}, "no rotary scaling named 'linear'"),
+        ({"num_experts": None, "num_attention_heads": 0}, "ZeroDivisionError"),
+    ],
+)
+def test_language_models_that_are_not_ours_are_refused(tmp_path, change, told):
+    """What a decoder here cannot do is told by its key."""
+    language_model("olmoe-1b-7b").config.save_pretrained(tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(BadSource, match=told):
+        language_config(tmp_path)
+
+
 @torch.inference_mode()
 def test_a_tied_head_begins_as_a_copy_of_the_embedding(tmp_path):
     """Qwen3-4B has no head of its own; ours is apart and starts equal."""
     config = Qwen3Config(**SMALL, rms_norm_eps=1e-6, head_dim=16, tie_word_embeddings=True)
     shaken(Qwen3ForCausalLM(config)).save_pretrained(tmp_path)
-    model = captioner("qwen3-8b")
+    model = captioner(language_config(tmp_path))
     load_language(model, tmp_path)
     assert model.decoder.head is not None
     assert torch.equal(model.decoder.head.weight, model.decoder.embedding.base)
 
 
 def test_the_wrong_language_model_is_refused(tmp_path):
-    """A Qwen2 is not the base of a Molmo on OLMo."""
+    """A Qwen2 is not the base of a Molmo whose queries are normed."""
     shaken(Qwen2ForCausalLM(Qwen2Config(**SMALL))).save_pretrained(tmp_path)
     with pytest.raises(BadSource, match=r"not the base of this model: .*missing.*q_norm"):
-        load_language(captioner("olmo-7b-1024"), tmp_path)
+        load_language(captioner(replace(language_config(tmp_path), qk_norm="full")), tmp_path)
 
 
 # --- towers ----------------------------------------------------------------------------------------------------------
@@ -107,18 +165,18 @@ def test_the_wrong_language_model_is_refused(tmp_path):
 SIZES = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4, "image_size": 70, "patch_size": 14}
 SEEN: dict[str, tuple[Any, Any]] = {
     "clip-l14-336": (CLIPVisionModel, CLIPVisionConfig(**SIZES, intermediate_size=64, hidden_act="quick_gelu")),
+    "metaclip-l14-336": (CLIPVisionModel, CLIPVisionConfig(**SIZES, intermediate_size=64, hidden_act="quick_gelu")),
     "siglip-so400m14-384": (SiglipVisionModel, SiglipVisionConfig(**SIZES, intermediate_size=64)),
     "dinov2-l14-336": (Dinov2Model, Dinov2Config(**SIZES, mlp_ratio=2)),
 }
 
 
-def seeing(tower: str, image_px: tuple[int, int] = (70, 70)) -> Molmo:
-    """A tiny Molmo with such a tower of three blocks."""
+def seeing(tower: str, folder: Path, image_px: int | None = None) -> Molmo:
+    """A tiny Molmo with the first three blocks of such a tower, its numbers from the folder's `config.json`."""
+    vit = replace(tower_config(folder, image_px), depth=3)
+    kind = ("activation", "norm_eps", "class_token", "pre_norm", "patch_bias", "layer_scale")
+    assert all(getattr(vit, name) == getattr(TOWERS[tower], name) for name in kind)
     config = MODELS["molmo-tiny"]
-    full = TOWERS[tower]
-    grid = image_px[0] // 14 * (image_px[1] // 14)
-    sizes = {"width": 32, "heads": 4, "mlp_width": 64, "depth": 3, "image_px": image_px}
-    vit = replace(full, **sizes, positions=grid + full.class_token)
     model = build(replace(config, vit=vit, connector=replace(config.connector, vit_layers=(2, 0))))
     assert isinstance(model, Molmo)
     return model.eval()
@@ -138,7 +196,7 @@ def test_a_tower_sees_in_a_captioner_what_it_sees_alone(tmp_path, tower):
     model_type, config = SEEN[tower]
     theirs = shaken(model_type(config))
     theirs.save_pretrained(tmp_path)
-    model = seeing(tower)
+    model = seeing(tower, tmp_path)
     report = load_tower(model, tmp_path)
     assert any(".3." in name for name in report.unexpected)
     assert not any("position" in name or ".2." in name for name in report.unexpected)
@@ -152,16 +210,16 @@ def test_a_tower_sees_in_a_captioner_what_it_sees_alone(tmp_path, tower):
 
 @torch.inference_mode()
 def test_positions_are_resized_to_another_grid(tmp_path):
-    """A tower for 5 × 5 patches serves 6 × 7: smooth tables stay what they are, the class token's row too."""
+    """A tower for 5 × 5 patches serves 6 × 6: smooth tables stay what they are, the class token's row too."""
     model_type, config = SEEN["dinov2-l14-336"]
     theirs = shaken(model_type(config))
     ramp = torch.arange(5.0)[:, None] + 10 * torch.arange(5.0)
     theirs.embeddings.position_embeddings.data[0, 1:] = ramp.flatten()[:, None]
     theirs.save_pretrained(tmp_path)
-    model = seeing("dinov2-l14-336", (84, 98))
+    model = seeing("dinov2-l14-336", tmp_path, 84)
     load_tower(model, tmp_path)
     assert torch.equal(model.vit.positions[0], theirs.embeddings.position_embeddings[0, 0])
-    table = model.vit.positions[1:, 0].view(6, 7)
+    table = model.vit.positions[1:, 0].view(6, 6)
     assert (table.diff(dim=0) > 0).all()
     assert (table.diff(dim=1) > 0).all()
     torch.testing.assert_close(table.mean(), ramp.mean(), atol=0.5, rtol=0)
@@ -171,13 +229,13 @@ def test_towers_that_do_not_fit_are_refused(tmp_path):
     """Another width, or no tower at all."""
     model_type, config = SEEN["clip-l14-336"]
     shaken(model_type(config)).save_pretrained(tmp_path / "clip")
-    config = seeing("clip-l14-336").config
+    config = seeing("clip-l14-336", tmp_path / "clip").config
     wider = build(replace(config, vit=replace(config.vit, width=48)))
     with pytest.raises(BadSource, match="32 wide, needed 48"):
         load_tower(wider, tmp_path / "clip")
     shaken(Qwen2ForCausalLM(Qwen2Config(**SMALL))).save_pretrained(tmp_path / "qwen")
     with pytest.raises(BadSource, match="no vision tower"):
-        load_tower(seeing("clip-l14-336"), tmp_path / "qwen")
+        load_tower(build(config), tmp_path / "qwen")
 
 
 def test_a_table_that_is_no_square_is_refused():
