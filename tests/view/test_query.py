@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixmo.errors import BadSetting, UnknownName
 from pixmo.view.query import OPS, Column, Filter, Query, match, spread, where
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=20).map(str.strip)
-FILTERS = st.builds(Filter, TEXT.filter(bool), st.sampled_from(sorted(OPS.values())), TEXT.filter(bool))
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12).map(str.strip)
+SOME = st.sampled_from(["a", "a.b", "ü &=%+", "<b>", "f.x.is", "猫"])
+FILTERS = st.builds(
+    Filter, SOME | TEXT.map("x".__add__), st.sampled_from(sorted(OPS.values())), SOME | TEXT.map("x".__add__)
+)
 QUERIES = st.builds(
     Query,
     TEXT,
@@ -23,6 +26,7 @@ QUERIES = st.builds(
 COLUMNS = [Column('a "b"', "text"), Column("n", "number"), Column("ok", "yes_no"), Column("labels", "texts")]
 
 
+@settings(max_examples=60, deadline=None)
 @given(QUERIES)
 def test_an_address_is_the_query_it_was_made_of(query: Query) -> None:
     """Whatever stands in columns, values, search and SQL; equal queries have one address."""
