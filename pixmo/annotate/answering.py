@@ -37,6 +37,10 @@ class Answering(Collecting):
         """What a browser sent as it is stored. Refused with 400 when it is nothing sensible."""
 
     @abstractmethod
+    def corrected(self, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """A stored value with what the owner made of it. Refused with 400 when that is nothing sensible."""
+
+    @abstractmethod
     def score(self, known: Any, value: dict[str, Any]) -> float:  # Any: JSON
         """How well somebody did on a gold task, 0 to 1."""
 
@@ -67,9 +71,18 @@ class Answering(Collecting):
         value = self.answers.give(
             person, token, picture, self.version, lambda: self.value_of(task, picture, person, told)
         )
+        return self.feedback_of(task, value)
+
+    def feedback_of(self, task: Task, value: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """What somebody is told of a submission: how they did, of a gold task, where that is wished."""
         if not self.feedback or task.known is None:
             return {}
-        return {"feedback": f"This one was known: you scored {self.score(json.loads(task.known), value):.0%}."}
+        return {"feedback": f"This one was known: you scored {self.score(self.known_of(task), value):.0%}."}
+
+    def known_of(self, task: Task) -> Any:  # Any: JSON
+        """The answer of a gold task."""
+        assert task.known is not None
+        return json.loads(task.known)
 
     async def review(self, request: Request) -> Response:
         """The owner looks at what waits, the oldest first."""

@@ -75,6 +75,7 @@ class Collecting(ABC):
             Route("/p/{person}/consent", self.agree, methods=["POST"]),
             Route("/p/{person}/skip", self.skip, methods=["POST"]),
             Route("/p/{person}/pictures/{picture}", self.picture),
+            Route("/favicon.ico", no_icon),
             *self.own_routes(),
         ]
         here = files("pixmo.annotate")
@@ -170,6 +171,11 @@ class Collecting(ABC):
         except (PixmoError, OSError, sqlite3.OperationalError) as error:
             _log.warning("something could not be stored: %s", error)
             raise Refused(507, "the server cannot store it now; it is kept here and sent later") from error
+
+
+async def no_icon(request: Request) -> Response:
+    """Browsers ask for one by themselves, and complain of a 404."""
+    return Response(status_code=204)
 
 
 def number_of(value: object) -> int:

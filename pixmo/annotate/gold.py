@@ -29,6 +29,23 @@ def gold_points(path: Path, folder: Path) -> list[Task]:
     return tasks
 
 
+def gold_questions(path: Path, folder: Path) -> list[Task]:
+    """Columns `image`, `question`, `answer`, a draft to be judged, and `right`: whether it is to be accepted, true or false."""
+    tasks = []
+    for where, row in rows_of(path):
+        right = row.get("right")
+        if isinstance(right, str):
+            right = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+                right.strip().lower()
+            )
+        if not isinstance(right, bool):
+            raise BadSource(f"{where}: `right` should be true or false")
+        known = {"draft": _text(row, "answer", where), "right": right}
+        image, question = _inside(folder, row["image"], where), _text(row, "question", where)
+        tasks.append(Task(image, question, known=json.dumps(known, ensure_ascii=False)))
+    return tasks
+
+
 def _inside(folder: Path, image: str, where: str) -> str:
     try:
         read_picture(folder, image)

@@ -55,11 +55,12 @@ function frame() {
 
 function clamp(value, low, high) { return Math.min(high, Math.max(low, value)); }
 
-// Keeps the picture in sight: in the middle when it is smaller than the stage, else without a gap.
+// Keeps the picture in sight: whole, it lies in the middle; zoomed, it may be moved until its edge is there.
 function settle() {
-  const { clientWidth, clientHeight } = $("stage"), { width, height } = frame();
-  view.x = width <= clientWidth ? (clientWidth - width) / 2 : clamp(view.x, clientWidth - width, 0);
-  view.y = height <= clientHeight ? (clientHeight - height) / 2 : clamp(view.y, clientHeight - height, 0);
+  const { clientWidth, clientHeight } = $("stage"), { width, height } = frame(), isWhole = view.zoom === 1;
+  const along = (at, room, size) => (isWhole ? (room - size) / 2 : clamp(at, room / 2 - size, room / 2));
+  view.x = along(view.x, clientWidth, width);
+  view.y = along(view.y, clientHeight, height);
 }
 
 const inStage = (event) => [event.clientX - stage().left - $("stage").clientLeft, event.clientY - stage().top - $("stage").clientTop];

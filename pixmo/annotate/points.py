@@ -67,6 +67,10 @@ class Pointing(Answering):
             )
         return {"label": label, "points": points_in(told.get("points")), **facts._asdict()}
 
+    def corrected(self, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """The owner's points."""
+        return value | {"points": points_in(told.get("points"))}
+
     def score(self, known: Any, value: dict[str, Any]) -> float:  # Any: JSON
         """F1 of the points."""
         return agreed(known, value["points"], value["width_px"], value["height_px"]).f1

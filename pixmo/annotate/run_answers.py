@@ -12,22 +12,27 @@ from pixmo.annotate.agreement_list import Compared
 from pixmo.annotate.answering import Answering
 from pixmo.annotate.answers import Answers
 from pixmo.annotate.collecting import Collecting
-from pixmo.annotate.folder import POINTS, collection, keep_consent
-from pixmo.annotate.gold import gold_points
+from pixmo.annotate.drafts import Drafts, Engine
+from pixmo.annotate.folder import POINTS, QA, collection, keep_consent
+from pixmo.annotate.gold import gold_points, gold_questions
 from pixmo.annotate.listed import Listed, tasks_of
 from pixmo.annotate.manifest import publish_skips
 from pixmo.annotate.people import People, names_of
 from pixmo.annotate.points import MAX_LABEL, Pointing
 from pixmo.annotate.publisher import Publisher
+from pixmo.annotate.qa import Asking
 from pixmo.annotate.results import publish_lists
 from pixmo.annotate.run import consent_text
 from pixmo.annotate.store import Store
 from pixmo.annotate.tasks import Task, Tasks
-from pixmo.annotate.words import CONSENT_POINTS
+from pixmo.annotate.words import CONSENT_POINTS, CONSENT_QA
+from pixmo.engines.chat.settings import ChatSettings
 from pixmo.errors import BadSetting
 from pixmo.web.serve import serve
 from pixmo.web.site import Address, Site, listen
 
+ABOUT = ("caption", "text")
+"""Columns of a list that a model reads."""
 Tell = Callable[[Collecting, list[str]], None]
 
 
@@ -54,7 +59,27 @@ def collect_points(images: Path, out: Path, settings: Work, labels: str | None, 
     gold = gold_points(settings.gold, found.folder) if settings.gold else []
     text = consent_text(settings.consent, CONSENT_POINTS)
 
-    _collect(POINTS, Pointing, found, gold, out, settings, text, address, tell)
+    _collect(POINTS, lambda stack, *told: Pointing(*told), found, gold, out, settings, text, address, tell)
+
+
+def collect_questions(
+    images: Path, out: Path, settings: Work, chat: ChatSettings | None, address: Address, tell: Tell
+) -> None:
+    """Likewise of questions; `chat` is the model that drafts answers, of what the list tells about the pictures."""
+    found = tasks_of(images, "question", ABOUT)
+    if chat is not None and not any(task.told for task in found.tasks):
+        raise BadSetting(
+            f"--model {chat.model}: reads no pictures; give a list (CSV, JSONL) whose columns {' or '.join(ABOUT)} tell about them"
+        )
+    gold = gold_questions(settings.gold, found.folder) if settings.gold else []
+    text = consent_text(settings.consent, CONSENT_QA)
+
+    def make(stack: ExitStack, out: Path, images: Path, store: Store, *told: Any) -> Asking:  # Any: as all kinds have
+        engine = None if chat is None else stack.enter_context(Engine(store, chat))
+        told = (out, images, store, *told, Drafts(store, engine))
+        return Asking(*told)
+
+    _collect(QA, make, found, gold, out, settings, text, address, tell)
 
 
 def _collect(
@@ -79,7 +104,7 @@ def _collect(
         stack.callback(publisher.close)
         tasks = Tasks(store, settings.per_picture, settings.gold_rate)
         answers = Answers(store, tasks, publisher.soon)
-        collecting = make(*_shared(out, found.folder, store, tasks, text, site), answers, settings.gold_feedback)
+        collecting = make(stack, *_shared(out, found.folder, store, tasks, text, site), answers, settings.gold_feedback)
         known = {(task.file, task.label) for task in gold}  # a task that is gold is nothing else
         tasks.take_in([*gold, *(task for task in found.tasks if (task.file, task.label) not in known)])
         collecting.people.owner()

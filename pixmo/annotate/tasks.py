@@ -95,9 +95,9 @@ class Tasks:
             return int(found[0])
 
     def _is_time_for_gold(self, person: str) -> bool:
-        """Whether they had fewer gold tasks than the rate asks for, the next one counted; the second task is the first that may be one."""
+        """Whether they had fewer gold tasks than the rate asks for; never at first, and never twice in a row."""
         had, gold = self._store.one(_HAD, person) or (0, 0)
-        return bool(had) and gold < self._gold_rate * (had + 1)
+        return bool(gold < self._gold_rate * had)
 
     def file_of(self, picture: int, person: str) -> str | None:
         """The file of a picture that was given to somebody."""

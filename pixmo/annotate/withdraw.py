@@ -45,6 +45,12 @@ def withdraw(out: Path, person: str) -> Withdrawn:
             publish_lists(kind, out, images, store)
             gone = 0
         with store.change():  # last: until then the same command finds them again
+            store.do(
+                "UPDATE chats SET key = 'gone ' || rowid, text = '' WHERE key IN (SELECT key FROM drafts WHERE person = ?) "
+                "AND key NOT IN (SELECT key FROM drafts WHERE person != ?)",
+                found.id, found.id,
+            )  # fmt: skip
+            # what was paid stays: it counts towards the budget
             for table in ("answers", "drafts"):
                 store.do(f"DELETE FROM {table} WHERE person = ?", found.id)
         store.wipe()

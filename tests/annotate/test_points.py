@@ -213,7 +213,7 @@ def test_gold_tasks_are_mixed_in_and_never_in_the_list(images: Path, out: Path, 
             heard += [(n, answer.json["feedback"])] if answer.json else []
         page = owner(served).ask("GET", "").body
         served.stop()
-    assert heard == [(1, "This one was known: you scored 67%."), (4, "This one was known: you scored 0%.")]
+    assert heard == [(1, "This one was known: you scored 67%."), (5, "This one was known: you scored 0%.")]
     assert b"33% of 2" in page
     assert len(served.rows("points.jsonl")) == 6
     assert {row["label"] for row in served.rows("points.jsonl")} == {"cats"}
