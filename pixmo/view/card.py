@@ -55,6 +55,12 @@ class Card:
         return sum(len(e.marks) for e in self.expressions)
 
 
+def headline(text: str, most: int) -> str:
+    """The first words of a text on one line, so many characters at most."""
+    line = " ".join(text[: 8 * most].split())
+    return line if len(line) <= most else f"{line[:most].rpartition(' ')[0] or line[:most]} …"
+
+
 def card_of(number: int, row: Row | Unread, pictures: int = 0, frame_of: FrameOf = lambda picture: None) -> Card:
     """The card of a row that has so many pictures; of one that cannot be read, why. Never raises for what the row says."""
     if isinstance(row, Unread):
@@ -65,7 +71,7 @@ def card_of(number: int, row: Row | Unread, pictures: int = 0, frame_of: FrameOf
     sounds = sounds_of(columns)
     judged = verdicts_of(columns)
     wide = predicted(columns, told, frame_of)
-    blocks = [*wide.blocks, *judged, *told.blocks, *sounds, *_codes(columns)]
+    blocks = [*wide.blocks, *told.blocks, *judged, *sounds, *_codes(columns)]
     if not records:
         blocks += _texts(columns, shown={name for block in blocks for name in block.columns})
     urls = _urls(columns, records)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from pixmo.page.html import Html, foreign, shortened, tag
 from pixmo.page.numbers import count, share
-from pixmo.view.card import Card, card_of
+from pixmo.view.card import Card, card_of, headline
 from pixmo.view.document import View, link, page_of
 from pixmo.view.filters import active, search_form
 from pixmo.view.marks import overlay
@@ -26,9 +26,7 @@ def grid_page(view: View, query: Query, page: int) -> Response:
     found = view.index.find(query, (page - 1) * PER_PAGE, PER_PAGE)
     pages = max(1, -(-found.total // PER_PAGE))
     cards = cards_of(view, found.numbers)
-    head = tag(
-        "header", tag("h1", foreign(view.data.name, 80)), tag("p", _told(view, query, found.total), class_="soft")
-    )
+    head = tag("header", tag("h1", _told(view, query, found.total)))
     shown = (
         tag("ol", *(tag("li", small(view, card, query)) for card in cards), class_="grid")
         if cards
@@ -87,7 +85,7 @@ def paging(query: Query, page: int, pages: int) -> Html | None:
 
 def small(view: View, card: Card, query: Query) -> Html:
     """A card of the grid: one link to the row."""
-    title = shortened(" ".join(card.title[:2000].split()), 160) or f"Row {card.number:,}"
+    title = headline(card.title, 160) or f"Row {card.number:,}"
     badges = [tag("li", text, class_="badge") for text in card.badges]
     if card.faults:
         badges.append(tag("li", "findings", class_="badge again", title=shortened("; ".join(card.faults), 300)))

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from pixmo.page.html import Html, foreign, shortened, tag
 from pixmo.page.numbers import count
-from pixmo.view.card import Card, card_of
+from pixmo.view.card import Card, card_of, headline
 from pixmo.view.card_pieces import Sound
 from pixmo.view.document import View, link, page_of
 from pixmo.view.flags import LONGEST_NOTE
@@ -30,7 +30,7 @@ def row_page(view: View, query: Query, number: int) -> Response:
     before, after = _around(view, query, number)
     head = tag(
         "header", _ways(view, query, before, after),
-        tag("h1", foreign(" ".join(card.title[:2000].split()), 90) if card.title.strip() else f"Row {number:,}", dir="auto"), _line(view, card),
+        tag("h1", foreign(headline(card.title, 80)) if card.title.strip() else f"Row {number:,}", dir="auto"), _line(view, card),
         class_="row-head",
     )  # fmt: skip
     texts = (
@@ -43,7 +43,7 @@ def row_page(view: View, query: Query, number: int) -> Response:
     )
     looks = tag("div", *_pictures(view, card), class_="pictures") if card.pictures or card.marks else None
     whole = tag("div", looks, tag("div", *texts, class_="texts"), class_="row" if looks else "row alone")
-    return page_of(view, shortened(card.title, 60) or f"Row {number}", head, whole, up=UP)
+    return page_of(view, headline(card.title, 60) or f"Row {number}", head, whole, up=UP)
 
 
 def whole_card(view: View, number: int) -> Card:
@@ -104,7 +104,7 @@ def _pictures(view: View, card: Card) -> Iterable[Html]:
 def _stage(view: View, card: Card, picture: int, several: int) -> Html:
     name = f"Picture {picture + 1} of {several}" if several > 1 else "Picture"
     version = view.data.digest[:8]
-    alt = shortened(" ".join(card.title[:400].split()), 120) or name
+    alt = headline(card.title, 120) or name
     image = (
         tag("img", src=f"{UP}picture/{card.number}/{picture}?v={version}", alt=alt, class_="photo")
         if card.pictures

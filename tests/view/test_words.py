@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pixmo.page.html import Html
+from pixmo.view.card import headline
 from pixmo.view.card_pieces import COLOURS, Expression, Face, Mark
 from pixmo.view.clock_face import clock_face
 from pixmo.view.marks import MOST_NUMBERED, PALETTE, letter, overlay
@@ -77,3 +78,11 @@ def test_a_clock_shows_the_hands_the_record_has() -> None:
     assert 'class="minute" x1="50.00" y1="50.00" x2="84.00" y2="50.00"' in drawn
     assert 'class="second"' not in drawn
     assert "a clock that shows 03:15" in drawn
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("a  b\nc", "a b c"), ("one two three", "one two …"), ("x" * 30, "x" * 10 + " …"), ("", "")]
+)
+def test_a_headline_ends_with_a_word(text: str, told: str) -> None:
+    """Or within the first, where that is too long."""
+    assert headline(text, 10) == told
