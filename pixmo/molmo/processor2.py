@@ -8,7 +8,6 @@ A sequence is a begin token, the tokens of the pictures or of the video's frames
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pixmo.errors import BadRecord, BadSource
+from pixmo.errors import BadRecord
 from pixmo.image.crops import Kind
 from pixmo.image.crops2 import NO_PATCH, Cropping2, cropped2, frame_grid, frame_patches, frame_pooling
 from pixmo.image.crops_load import rgb
@@ -34,6 +33,7 @@ from pixmo.molmo.processor import (
     require_question,
     tensors,
 )
+from pixmo.molmo.settings import read_json
 from pixmo.molmo.tokens import MOLMO2, Tokens
 from pixmo.molmo.video import Frames, Sampling, sample
 from pixmo.text.messages import Layout, laid_out
@@ -68,12 +68,7 @@ class Processor2:
         made, path = cls(Tokens.load(folder, MOLMO2)), Path(folder) / "processor_config.json"
         if not path.exists():
             return made
-        try:
-            told = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise BadSource(f"{path}: cannot be read: {error}") from error
-        if not isinstance(told, dict):
-            raise BadSource(f"{path}: not an object of settings")
+        told = read_json(path)
         # what a file does not say is as in the class that wrote it, not as in the released files
         cropping = replace(
             RELEASED,

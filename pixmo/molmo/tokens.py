@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from pixmo.errors import BadRecord, BadSource, MissingExtra
 from pixmo.image.crops import Kind
+from pixmo.molmo.settings import read_json
 
 _NAMES = {
     Kind.START: "<im_start>",
@@ -65,13 +65,7 @@ class Tokens:
     @classmethod
     def told(cls, tokenizer: Any, path: Path, special: Sequence[str]) -> Tokens:
         """A `tokenizers.Tokenizer` (Any: an extra) with what the `tokenizer_config.json` beside `path` says of begin and end."""
-        config = path.with_name("tokenizer_config.json")
-        try:
-            told = json.loads(config.read_text(encoding="utf-8")) if config.exists() else {}
-        except (OSError, ValueError) as error:
-            raise BadSource(f"{config}: cannot be read: {error}") from error
-        if not isinstance(told, dict):
-            raise BadSource(f"{config}: not an object of settings")
+        told = read_json(path.with_name("tokenizer_config.json"), needed=False)
         end = _name(told.get("eos_token")) or ("<|im_end|>" if VIDEO in special else "<|endoftext|>")
         try:
             return cls(tokenizer, special, end, _name(told.get("bos_token")))

@@ -240,7 +240,7 @@ def test_no_permission_is_one_line(molmo: Path, capsys: pytest.CaptureFixture[st
     Path("locked").mkdir(mode=0o555)
     assert "may not be written" in refused(capsys, "convert", "m", "locked/out")
     unreadable(molmo)
-    assert "m/config.json: may not be read" in refused(capsys, "inspect", "m")
+    assert "m/config.json: cannot be read" in refused(capsys, "inspect", "m")
 
 
 @pytest.mark.parametrize("word", ["load", "convert"])

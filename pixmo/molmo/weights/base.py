@@ -16,7 +16,7 @@ from pixmo.errors import BadSource
 from pixmo.molmo.config import DecoderConfig, ViTConfig
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
-from pixmo.molmo.weights.layouts import Piece, clip_block, leaves, rows, transformers_block, whole
+from pixmo.molmo.weights.layouts import CLIP_BLOCK, DINO_BLOCK, Piece, leaves, transformers_block, vision_block, whole
 from pixmo.molmo.weights.read import Checkpoint, Report, compare, fill, open_checkpoint, opened, shapes
 
 
@@ -104,7 +104,7 @@ def _clip(tower: ViTConfig, prefix: str) -> Iterator[Piece]:
     if tower.pre_norm:
         yield from leaves(f"{prefix}pre_layrnorm", "vit.pre_norm", whole, True)  # sic
     for number in range(tower.depth):
-        yield from clip_block(f"{prefix}encoder.layers.{number}", f"vit.blocks.{number}", tower, out="out_proj")
+        yield from vision_block(f"{prefix}encoder.layers.{number}", f"vit.blocks.{number}", tower, CLIP_BLOCK)
 
 
 def _dino(tower: ViTConfig) -> Iterator[Piece]:
@@ -112,16 +112,6 @@ def _dino(tower: ViTConfig) -> Iterator[Piece]:
     yield Piece("embeddings.cls_token", "vit.cls", lambda x: x.view(1, 1, -1))
     for number in range(tower.depth):
         theirs, ours = f"encoder.layer.{number}", f"vit.blocks.{number}"
-        for part, name in enumerate(("query", "key", "value")):
-            view = rows(part * tower.width, (part + 1) * tower.width)
-            yield from leaves(f"{theirs}.attention.attention.{name}", f"{ours}.attention.qkv", view, True)
-        for name, own in (
-            ("attention.output.dense", "attention.out"),
-            ("mlp.fc1", "mlp.up"),
-            ("mlp.fc2", "mlp.down"),
-            ("norm1", "attention_norm"),
-            ("norm2", "mlp_norm"),
-        ):
-            yield from leaves(f"{theirs}.{name}", f"{ours}.{own}", whole, True)
+        yield from vision_block(theirs, ours, tower, DINO_BLOCK)
         yield Piece(f"{theirs}.layer_scale1.lambda1", f"{ours}.attention_scale", whole)
         yield Piece(f"{theirs}.layer_scale2.lambda1", f"{ours}.mlp_scale", whole)

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from pixmo.errors import BadSource
 from pixmo.molmo.config import DecoderConfig, ViTConfig, Yarn
+from pixmo.molmo.settings import read_json
 from pixmo.molmo.weights.published import ACTIVATIONS, YARN, Json, numbers
-from pixmo.molmo.weights.read import read_json
 
 Config = TypeVar("Config", DecoderConfig, ViTConfig)
 

@@ -6,7 +6,7 @@ copies into the view, writing copies out of it, so one table serves both ways an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -41,6 +41,34 @@ def leaves(published: str, ours: str, view: View, bias: bool) -> Iterator[Piece]
         yield Piece(f"{published}.{leaf}", f"{ours}.{leaf}", view)
 
 
+# --- vision blocks ------------------------------------------------------------------------------------------------
+
+# The names of q, k and v, which are one parameter here, and of what follows them.
+AI2_BLOCK = (
+    "attention.wq", "attention.wk", "attention.wv", "attention.wo", "feed_forward.w1", "feed_forward.w2", "attention_norm",
+    "ffn_norm",
+)  # fmt: skip
+MOLMO2_BLOCK = (
+    "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj", "mlp.fc1", "mlp.fc2", "layer_norm1",
+    "layer_norm2",
+)  # fmt: skip
+CLIP_BLOCK = (*MOLMO2_BLOCK[:3], "self_attn.out_proj", *MOLMO2_BLOCK[4:])  # and SigLIP's
+DINO_BLOCK = (
+    "attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense", "mlp.fc1",
+    "mlp.fc2", "norm1", "norm2",
+)  # fmt: skip
+
+
+def vision_block(there: str, ours: str, tower: ViTConfig, names: Sequence[str]) -> Iterator[Piece]:
+    """A block under the names of one of the tables above."""
+    for part, name in enumerate(names[:3]):
+        view = rows(part * tower.width, (part + 1) * tower.width)
+        yield from leaves(f"{there}.{name}", f"{ours}.attention.qkv", view, True)
+    parts = ("attention.out", "mlp.up", "mlp.down", "attention_norm", "mlp_norm")
+    for own, name in zip(parts, names[3:], strict=True):
+        yield from leaves(f"{there}.{name}", f"{ours}.{own}", whole, True)
+
+
 # --- vision and connector: the same names in the training code and in the Hub's remote code, for both models ---------
 
 
@@ -57,17 +85,7 @@ def vision(config: MolmoConfig, prefix: str) -> Iterator[Piece]:
         yield from leaves(f"{there}.image_vit.pre_ln", "vit.pre_norm", whole, True)
     for number in range(tower.depth):
         theirs, ours = f"{there}.image_vit.transformer.resblocks.{number}", f"vit.blocks.{number}"
-        for part, letter in enumerate("qkv"):
-            view = rows(part * tower.width, (part + 1) * tower.width)
-            yield from leaves(f"{theirs}.attention.w{letter}", f"{ours}.attention.qkv", view, True)
-        for name, own in (
-            ("attention.wo", "attention.out"),
-            ("feed_forward.w1", "mlp.up"),
-            ("feed_forward.w2", "mlp.down"),
-            ("attention_norm", "attention_norm"),
-            ("ffn_norm", "mlp_norm"),
-        ):
-            yield from leaves(f"{theirs}.{name}", f"{ours}.{own}", whole, True)
+        yield from vision_block(theirs, ours, tower, AI2_BLOCK)
         if tower.layer_scale:
             yield Piece(f"{theirs}.lambda1", f"{ours}.attention_scale", whole)
             yield Piece(f"{theirs}.lambda2", f"{ours}.mlp_scale", whole)
@@ -131,15 +149,22 @@ def _ai2_block(there: str, ours: str, config: DecoderConfig, attention: str = ""
         yield Piece(f"{there}.{mlp}ff_out.weight", f"{ours}.mlp.down.weight", whole)
 
 
+def _normed_block(
+    there: str, number: int, config: DecoderConfig, attention: str = "", mlp: str = ""
+) -> Iterator[Piece]:
+    ours = f"decoder.blocks.{number}"
+    yield from _ai2_block(there, ours, config, attention, mlp)
+    yield Piece(f"{there}.attn_norm.weight", f"{ours}.attention_norm.weight", whole)
+    yield Piece(f"{there}.ff_norm.weight", f"{ours}.mlp_norm.weight", whole)
+
+
 def training(config: MolmoConfig, prefix: str = "") -> Iterator[Piece]:
     """Ai2's training checkpoints of both models; with the prefix `model.` also Molmo's release on the Hub."""
     language = config.decoder
     yield from _table(prefix)
     for number in range(language.depth):
         there, ours = f"{prefix}transformer.blocks.{number}", f"decoder.blocks.{number}"
-        yield from _ai2_block(there, ours, language)
-        yield Piece(f"{there}.attn_norm.weight", f"{ours}.attention_norm.weight", whole)
-        yield Piece(f"{there}.ff_norm.weight", f"{ours}.mlp_norm.weight", whole)
+        yield from _normed_block(there, number, language)
         if language.experts:
             yield Piece(f"{there}.ffn.router.layer.weight", f"{ours}.mlp.router.weight", whole)
             for name, own in (("w1", "gate"), ("v1", "up"), ("w2", "down")):
@@ -186,14 +211,10 @@ def hub_molmo(config: MolmoConfig) -> Iterator[Piece]:
 
 def hub_molmo2(config: MolmoConfig) -> Iterator[Piece]:
     """Molmo2 on the Hub (its remote code)."""
-    language = config.decoder
     yield from _table("model.")
-    for number in range(language.depth):
-        there, ours = f"model.transformer.blocks.{number}", f"decoder.blocks.{number}"
-        yield from _ai2_block(there, ours, language, attention="self_attn.", mlp="mlp.")
-        yield Piece(f"{there}.attn_norm.weight", f"{ours}.attention_norm.weight", whole)
-        yield Piece(f"{there}.ff_norm.weight", f"{ours}.mlp_norm.weight", whole)
-    yield _head("lm_head.weight", language)
+    for number in range(config.decoder.depth):
+        yield from _normed_block(f"model.transformer.blocks.{number}", number, config.decoder, "self_attn.", "mlp.")
+    yield _head("lm_head.weight", config.decoder)
     yield from vision(config, "model.")
 
 
@@ -234,7 +255,7 @@ def transformers_molmo2(config: MolmoConfig) -> Iterator[Piece]:
     yield Piece("model.vision_tower.positional_embedding", "vit.positions", whole)
     yield from leaves("model.vision_tower.patch_embedding", "vit.patch", whole, True)
     for number in range(config.vit.depth):
-        yield from clip_block(f"model.vision_tower.layers.{number}", f"vit.blocks.{number}", config.vit)
+        yield from vision_block(f"model.vision_tower.layers.{number}", f"vit.blocks.{number}", config.vit, MOLMO2_BLOCK)
     projector = "model.multi_modal_projector"
     yield from _connector(
         config,
@@ -243,21 +264,6 @@ def transformers_molmo2(config: MolmoConfig) -> Iterator[Piece]:
         f"{projector}.image_projector",
         ("gate_proj", "up_proj", "down_proj"),
     )
-
-
-def clip_block(there: str, ours: str, tower: ViTConfig, out: str = "o_proj") -> Iterator[Piece]:
-    """A vision block as transformers names CLIP's, MetaCLIP's and SigLIP's (there with out = "out_proj")."""
-    for part, letter in enumerate("qkv"):
-        view = rows(part * tower.width, (part + 1) * tower.width)
-        yield from leaves(f"{there}.self_attn.{letter}_proj", f"{ours}.attention.qkv", view, True)
-    for name, own in (
-        (f"self_attn.{out}", "attention.out"),
-        ("mlp.fc1", "mlp.up"),
-        ("mlp.fc2", "mlp.down"),
-        ("layer_norm1", "attention_norm"),
-        ("layer_norm2", "mlp_norm"),
-    ):
-        yield from leaves(f"{there}.{name}", f"{ours}.{own}", whole, True)
 
 
 LAYOUTS: dict[str, Callable[[MolmoConfig], Iterator[Piece]]] = {

@@ -5,7 +5,6 @@ Only Ai2's training checkpoints (`model.pt`) are not safetensors; they are read 
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pixmo.molmo.build import build
 from pixmo.molmo.config import MolmoConfig
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
+from pixmo.molmo.settings import read_json
 from pixmo.molmo.weights.layouts import LAYOUTS, Piece, cut_at
 from pixmo.molmo.weights.place import Devices, move_between, placed
 from pixmo.molmo.weights.published import Json, read_config, read_training_config
@@ -143,21 +143,6 @@ def _settings(path: Path) -> Json:
             raise BadSource(f"{path}: {str(error).splitlines()[0]}") from error
         return settings if isinstance(settings, dict) else {}
     return read_json(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object; BadSource when the file is none."""
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadSource(f"{path}: no such file; a checkpoint needs it") from error
-    except PermissionError as error:
-        raise BadSource(f"{path}: may not be read") from error
-    except (OSError, ValueError) as error:
-        raise BadSource(f"{path}: not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise BadSource(f"{path}: not a JSON object")
-    return value
 
 
 def _pickled(folder: Path) -> dict[str, Tensor]:
