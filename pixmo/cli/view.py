@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import webbrowser
 from importlib.util import find_spec
+from pathlib import Path
 from threading import Thread
 
 import click
@@ -25,10 +26,16 @@ from pixmo.records.places import Unit
 @click.option("--bind", default="127.0.0.1", help="The address to listen on; without it, only this machine is served.")
 @click.option("--url", help="What the page's address begins with, where others reach this machine by another name.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
+@click.option(
+    "--export-flags",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the flagged rows as Parquet, and end.",
+)
 @static_options
 def command(
     data: str, split: str | None, record: str | None, unit: str | None, port: int, bind: str, url: str | None, no_browser: bool,
-    static: Static,
+    export_flags: Path | None, static: Static,
 ) -> None:  # fmt: skip
     """Look at a set in the browser: pictures with points, captions, questions, whatever its rows hold.
 
@@ -38,6 +45,7 @@ def command(
     for name in ("starlette", "uvicorn", "duckdb"):
         if find_spec(name) is None:
             raise MissingExtra("view", "pixmo view")
+    from pixmo.view.flags import export_flags as write_flags
     from pixmo.view.server import app_of
     from pixmo.view.source import open_data
     from pixmo.web.serve import serve
@@ -45,6 +53,9 @@ def command(
 
     address = Address(bind, port, url)
     opened = open_data(data, split=split, as_=record, unit=unit)
+    if export_flags is not None:
+        print(f"{export_flags}: {many(write_flags(opened, export_flags), 'flagged row')}")
+        return
     if static.out is not None:
         write_pages(opened, static.out, static.plan())
         return

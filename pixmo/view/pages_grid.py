@@ -118,17 +118,17 @@ def _told(view: View, query: Query, total: int) -> str:
 
 
 def _tools(view: View, query: Query) -> Html:
+    last = max(len(view.data.rows) - 1, 0)
     box = tag(
-        "input",
-        type="number",
-        name="number",
-        min=0,
-        max=max(len(view.data.rows) - 1, 0),
-        aria_label="Number of a row",
-        placeholder="row number",
+        "input", type="number", name="number", min=0, max=last, aria_label="Number of a row", placeholder="row number"
     )
     go = tag("form", box, tag("button", "Go", type="submit"), action="./go", method="get", class_="go")
-    return tag("div", tag("a", "Random order", href=link("./random", query), class_="button"), go, class_="tools")
+    marked = len(view.flags.all())
+    told = f"⚑ Export {count(marked)} flagged"
+    flags = tag("a", told, href="./flags.parquet", download="flags.parquet", class_="button") if marked else None
+    return tag(
+        "div", tag("a", "Random order", href=link("./random", query), class_="button"), go, flags, class_="tools"
+    )
 
 
 def _nothing(page: int, pages: int, query: Query) -> Html:

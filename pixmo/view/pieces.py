@@ -26,6 +26,9 @@ from pixmo.view.marks import colour_class, has_letters, letter
 from pixmo.view.words import Stretch, compare
 
 MOST_CHARS = 20_000
+MOST_BLOCKS, MOST_ITEMS = 100, 300
+"""Texts of a row, and turns, chips, statements or labels of one, that are shown: nobody reads more, and a page stays quick."""
+
 _COORDINATES = 60
 _VERDICTS = {"yes": "ok", "no": "lost", "cannot_tell": "left", "unscored": "again"}
 
@@ -42,7 +45,17 @@ def _cut(chars: int) -> Html | None:
 
 def blocks_of(card: Card, sound_at: Callable[[Sound], str | None]) -> list[Html]:
     """Every text, turn, sound and verdict of a card. `sound_at` gives the address of a recording, None where it is not kept."""
-    return [_DRAWN[type(block)](block, card, sound_at) for block in card.blocks]
+    drawn = [_DRAWN[type(block)](block, card, sound_at) for block in card.blocks[:MOST_BLOCKS]]
+    return [*drawn, *_rest(len(card.blocks), MOST_BLOCKS, "parts")]
+
+
+def _rest(all_of_them: int, shown: int, what: str) -> list[Html]:
+    """How many there are, where not all are shown."""
+    return (
+        [tag("p", f"{all_of_them:,} {what}; the first {shown:,} are shown.", class_="soft small")]
+        if all_of_them > shown
+        else []
+    )
 
 
 def _text(block: Text, card: Card, sound_at: Any) -> Html:  # Any: not used
@@ -85,26 +98,31 @@ def _conversation(block: Conversation, card: Card, sound_at: Any) -> Html:  # An
             text_of(turn),
             class_="mine" if n % 2 else "theirs",
         )
-        for n, turn in enumerate(block.turns)
+        for n, turn in enumerate(block.turns[:MOST_ITEMS])
     ]
     note = tag("details", tag("summary", "Explanation"), text_of(block.note)) if block.note else None
     return tag(
         "section",
         tag("h2", "Conversation" if len(turns) > 2 else "Question and answer"),
         tag("ol", *turns, class_="turns"),
+        *_rest(len(block.turns), MOST_ITEMS, "turns"),
         note,
         class_="block",
     )
 
 
 def _chips(block: Chips, card: Card, sound_at: Any) -> Html:  # Any: not used
-    parts = [_chip(part, card) if isinstance(part, Chip) else tag("bdi", part[:MOST_CHARS]) for part in block.parts]
+    parts = [
+        _chip(part, card) if isinstance(part, Chip) else tag("bdi", part[:MOST_CHARS])
+        for part in block.parts[: 2 * MOST_ITEMS]
+    ]
     return tag(
         "section",
         tag("h2", "Question"),
         text_of(block.question),
         tag("h2", "Answer"),
         tag("p", *parts, class_="text", dir="auto"),
+        *_rest(len(block.parts), 2 * MOST_ITEMS, "parts of the answer"),
         class_="block",
     )
 
@@ -157,7 +175,7 @@ def _sound(block: Sound, card: Card, sound_at: Callable[[Sound], str | None]) ->
 
 def _verdicts(block: Verdicts, card: Card, sound_at: Any) -> Html:  # Any: not used
     items = []
-    for said in block.statements:
+    for said in block.statements[:MOST_ITEMS]:
         marks = [
             tag("span", v.replace("_", " "), class_=f"mark {_VERDICTS.get(v, 'left')}") for v in said.verdicts
         ] or [tag("span", "not asked", class_="mark left")]
@@ -166,7 +184,13 @@ def _verdicts(block: Verdicts, card: Card, sound_at: Any) -> Html:  # Any: not u
         items.append(
             tag("li", *[(m, " ") for m in marks], tag("bdi", said.text[:2000]), " ", why, class_=f"said-{tone}")
         )
-    return tag("section", tag("h2", foreign(block.head)), tag("ul", *items, class_="verdicts"), class_="block")
+    return tag(
+        "section",
+        tag("h2", foreign(block.head)),
+        tag("ul", *items, class_="verdicts"),
+        *_rest(len(block.statements), MOST_ITEMS, "statements"),
+        class_="block",
+    )
 
 
 _DRAWN: dict[type[Block], Callable[[Any, Card, Any], Html]] = {  # Any: the block of that class
@@ -180,8 +204,14 @@ def legend(card: Card) -> Html | None:
     if not card.expressions:
         return None
     several = has_letters(card.expressions)
-    items = [tag("li", _entry(e, n, several), _places(e)) for n, e in enumerate(card.expressions)]
-    return tag("section", tag("h2", "Points"), tag("ul", *items, class_="expressions"), class_="block")
+    items = [tag("li", _entry(e, n, several), _places(e)) for n, e in enumerate(card.expressions[:MOST_ITEMS])]
+    return tag(
+        "section",
+        tag("h2", "Points"),
+        tag("ul", *items, class_="expressions"),
+        *_rest(len(card.expressions), MOST_ITEMS, "labels"),
+        class_="block",
+    )
 
 
 def _entry(expression: Expression, number: int, several: bool) -> Html:
@@ -251,4 +281,7 @@ def spelled_value(value: Any) -> str:  # Any: a column value
         return f"{value:.6g}"
     if isinstance(value, int):
         return str(value)
-    return shortened(json.dumps(value, ensure_ascii=False, default=str), 4000)
+    told = value[:1000] if isinstance(value, list) else value
+    return shortened(json.dumps(told, ensure_ascii=False, default=str), 4000) + (
+        f" ({len(value):,} values)" if told != value else ""
+    )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from secrets import randbelow
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -20,7 +21,7 @@ from pixmo.errors import PixmoError
 from pixmo.page.html import foreign, tag
 from pixmo.records.places import Orientation
 from pixmo.view.document import SCRIPT, View, asked, link, page_of
-from pixmo.view.flags import LONGEST_NOTE, Flags
+from pixmo.view.flags import LONGEST_NOTE, Flags, export_flags
 from pixmo.view.index import Index
 from pixmo.view.index_cache import cache_folder
 from pixmo.view.marks import PALETTE
@@ -55,7 +56,7 @@ def view_of(data: DataSet, cache: Path) -> View:
 def routes_of(view: View) -> list[Route]:
     """Every address of the viewer."""
     pages: list[tuple[str, Page]] = [
-        ("/", _rows), ("/filters", _filters), ("/random", _random), ("/statistics", _statistics), ("/go", _go), ("/row/{number:int}.json", _plain), ("/row/{number:int}", _row),
+        ("/", _rows), ("/filters", _filters), ("/random", _random), ("/statistics", _statistics), ("/flags.parquet", _flags), ("/go", _go), ("/row/{number:int}.json", _plain), ("/row/{number:int}", _row),
         ("/thumb/{number:int}/{picture:int}", _thumb), ("/picture/{number:int}/{picture:int}", _picture),
         ("/mask/{number:int}/{record:int}/{colour:int}", _mask), ("/sound/{number:int}/{sound:int}", _sound),
     ]  # fmt: skip
@@ -173,6 +174,18 @@ def _sound(request: Request, view: View) -> Response:
     if found is None:
         raise Refused(404, "no such recording")
     return FileResponse(found.path, media_type=found.kind, headers=KEPT)
+
+
+def _flags(request: Request, view: View) -> Response:
+    """The marked rows, as `mark_flagged` reads them."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "flags.parquet"
+        export_flags(view.data, file, view.index.path.parent)
+        return Response(
+            file.read_bytes(),
+            media_type="application/vnd.apache.parquet",
+            headers={"content-disposition": "attachment"},
+        )
 
 
 def _flagging(view: View) -> Callable[[Request], Any]:  # Any: a coroutine

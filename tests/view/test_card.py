@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from pixmo.page.html import join
+from pixmo.records.arrow import Label, annotation_type, grouped_schema, labelled
 from pixmo.records.base import Record
 from pixmo.records.caption import Caption
 from pixmo.records.clock import Clock
@@ -16,6 +20,7 @@ from pixmo.records.explanation import Explanation
 from pixmo.records.image_set import ImageSetPoints, PointedAcross
 from pixmo.records.judgement import Judgement, Statement, Verdict
 from pixmo.records.places import Orientation, Point, Unit
+from pixmo.records.points import Points
 from pixmo.records.qa import QuestionAnswer
 from pixmo.records.video import VideoCaption, VideoPoints
 from pixmo.view.card import Card, card_of
@@ -33,6 +38,7 @@ from pixmo.view.card_pieces import (
     Verdicts,
     Word,
 )
+from pixmo.view.pieces import blocks_of, legend
 from pixmo.view.source import Unread, open_data
 from tests.view.serving import points, write_set
 
@@ -207,3 +213,45 @@ def test_rows_that_are_no_records_are_cards_all_the_same(tmp_path: Path) -> None
     shown = card(tmp_path, points("cat", (float("nan"), 1), (5, 5)))
     assert shown.expressions[0].marks == (Mark(5, 5, 2),)
     assert any("not_finite" in fault for fault in shown.faults)
+
+
+def test_a_grouped_row_has_every_annotation_of_its_picture(tmp_path: Path) -> None:
+    """Each label is an expression, those without points are told."""
+    annotations = [{s.name: None for s in annotation_type(Points)} | told for told in (
+        {"label": "cat", "points": [{"x": 25.0, "y": 75.0}], "unit": "percent", "orientation": "upright"},
+        {"label": "dog", "points": [], "unit": "percent", "orientation": "upright"},
+    )]  # fmt: skip
+    schema = labelled(grouped_schema(Points), Label("points", True))
+    row = {"image_url": "https://e.org/a.jpg", "image_sha256": None, "annotations": annotations}
+    pq.write_table(pa.Table.from_pylist([row], schema), tmp_path / "grouped.parquet")
+    shown = card_of(0, open_data(str(tmp_path / "grouped.parquet")).read([0])[0])
+    assert [(e.label, e.total, e.record, e.is_absent) for e in shown.expressions] == [
+        ("cat", 1, 0, False),
+        ("dog", 0, 1, True),
+    ]
+    assert shown.badges == ("1 point", "not in the picture")
+    assert shown.title == "cat, dog"
+    assert shown.facts == ()
+
+
+def test_a_page_stays_small_whatever_a_row_holds(tmp_path: Path) -> None:
+    """A hundred thousand turns, places in an answer, or statements: the first are shown, and how many there are."""
+    turns = QuestionAnswer(
+        question="[USER] a [ASSISTANT] b " * 100_000 + "[USER] c [ASSISTANT]",
+        answer="d",
+        image_url="https://e.org/a.jpg",
+    )
+    many = 20_000
+    places = Explanation(
+        question="Where?", response="r", parsed_response="x <|POINT|> " * many, alt_text=("a",) * many, inline_text=("b",) * many,
+        points=((Point(1, 2),),) * many, **WHERE,
+    )  # fmt: skip
+    said = Caption(
+        image_url="https://e.org/a.jpg", caption="A cat. " * 100_000, transcripts=("so a cat " * 100_000,) * 50
+    )
+    for record, told in ((turns, "200,002 turns"), (places, "labels; the first"), (said, "The first 1,000 words")):
+        shown = card(tmp_path, record, statements=[["x"] * 4000], consistency_verdicts=[[["yes"] * 4000]])
+        html = join([legend(shown), blocks_of(shown, lambda sound: None)])
+        assert told in html
+        assert "4,000 statements; the first 300 are shown." in html
+        assert len(html) < 3_000_000

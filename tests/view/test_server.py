@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import re
 import socket
@@ -121,7 +122,9 @@ def test_flags_are_kept(url: str) -> None:
     flag = {"number": 2, "id": "train-00000-of-00002.parquet:2", "flagged": True, "note": "too <dark>"}
     assert Answer(url, "flag", "POST", flag).status == 200
     assert 'value="too &lt;dark&gt;"' in Answer(url, "row/2").text
-    assert Answer(url, "").text.count("flagged") == 1
+    assert Answer(url, "").text.count("flagged") == 2
+    exported = pq.read_table(io.BytesIO(Answer(url, "flags.parquet").body)).to_pylist()
+    assert exported == [{"id": flag["id"], "is_flagged": True, "note": flag["note"]}]
     assert Answer(url, "flag", "POST", flag | {"flagged": False}).status == 200
     assert "too &lt;dark&gt;" not in Answer(url, "row/2").text
 
@@ -191,6 +194,26 @@ def test_plain_rows_are_shown_and_may_be_told_what_they_are(tmp_path: Path) -> N
         assert "svg" not in Answer(viewed.url, "row/0").text
     with Viewed(tmp_path / "plain.parquet", tmp_path / "home", "--as", "points", "--unit", "percent") as viewed:
         assert 'x="25%"' in Answer(viewed.url, "row/0").text
+
+
+def test_flags_are_exported_by_the_command(tmp_path: Path) -> None:
+    """Into a file, without a server."""
+    data = write_set(tmp_path / "a.parquet", [points()])
+    with Viewed(data, tmp_path / "home") as viewed:
+        flag = {"number": 0, "id": "a.parquet:0", "flagged": True, "note": "why"}
+        assert Answer(viewed.url, "flag", "POST", flag).status == 200
+    command = [sys.executable, "-m", "pixmo", "view", str(data), "--export-flags", str(tmp_path / "flags.parquet")]
+    run = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PIXMO_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin"},
+    )
+    assert run.stdout.endswith("flags.parquet: 1 flagged row\n")
+    assert pq.read_table(tmp_path / "flags.parquet").to_pylist() == [
+        {"id": "a.parquet:0", "is_flagged": True, "note": "why"}
+    ]
 
 
 def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
