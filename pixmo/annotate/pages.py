@@ -23,8 +23,11 @@ def stranger() -> Response:
     """For a link that is wrong, or of somebody who withdrew."""
     return document(
         "No access",
-        tag("h1", "This link opens nothing"),
-        tag("p", "Please open the whole link that you were sent. If it used to work, ask the person who sent it."),
+        tag(
+            "main",
+            tag("h1", "This link opens nothing"),
+            tag("p", "Please open the whole link that you were sent. If it used to work, ask the person who sent it."),
+        ),
         up="./../../",
         status=404,
     )
@@ -35,11 +38,14 @@ def consent_page(person: Person, version: str, text: str) -> Response:
     paragraphs = [tag("p", part) for part in text.split("\n\n") if part.strip()]
     return document(
         "Before you begin",
-        tag("header", tag("h1", "Before you begin")),
-        tag("section", paragraphs, class_="card consent"),
-        tag("p", button("agree", "I agree", "Enter"), class_="buttons"),
-        tag("p", f"Text {version}. If you do not agree, just close this page.", class_="soft"),
-        status(),
+        tag(
+            "main",
+            tag("header", tag("h1", "Before you begin")),
+            tag("section", paragraphs, class_="card consent"),
+            tag("p", button("agree", "I agree", "Enter"), class_="buttons"),
+            tag("p", f"Text {version}. If you do not agree, just close this page.", class_="soft"),
+            status(),
+        ),
         data(person, version=version),
         up=UP,
         script=SCRIPT,
@@ -51,15 +57,14 @@ def finished_page(person: Person, done: int, verb: str) -> Response:
     return document(
         "Thank you",
         tag(
-            "header",
+            "main",
             tag("h1", "Thank you!"),
             tag("p", f"There is nothing left for you now. You {verb} {many(done)}."),
+            status(),
         ),
-        status(),
-        data(person),
+        data(person, again=60),
         up=UP,
         script=SCRIPT,
-        refresh="60",
     )
 
 

@@ -36,10 +36,9 @@ class Shown(NamedTuple):
 
 def points_page(person: Person, shown: Shown, done: int) -> Response:
     """A picture to point in."""
-    what = tag("h1", "Point at every ", foreign(shown.label, 200)) if shown.label else _write_label(shown.written)
+    what = _what("Point at every one of these", shown.label) if shown.label else _write_label(shown.written)
     side = tag(
         "section",
-        what,
         tag("p", f"One point on each. {many(done)} done.", class_="soft"),
         tag("p", tag("b", "Sent back: "), foreign(shown.note, 200), class_="note") if shown.note else None,
         _count(),
@@ -55,7 +54,7 @@ def points_page(person: Person, shown: Shown, done: int) -> Response:
     )
     facts = _facts(shown)
     return document(
-        "Point", _layout(side), skip_dialog(POINTS), _absent_dialog(), data(person, **facts), up=UP, script=SCRIPT
+        "Point", _layout(what, side), skip_dialog(POINTS), _absent_dialog(), data(person, **facts), up=UP, script=SCRIPT
     )
 
 
@@ -63,13 +62,13 @@ def points_review(owner: Person, shown: Shown, answer: int, name: str, waiting: 
     """Somebody's points, for the owner."""
     side = tag(
         "section",
-        tag("h1", "Review: ", foreign(shown.label, 200)),
         _count(),
         review_buttons(owner, answer, name, waiting),
         status(),
         class_="card",
     )
-    return document("Review", _layout(side), data(owner, answer=answer, **_facts(shown)), up=UP, script=SCRIPT)
+    what = _what("Review", shown.label)
+    return document("Review", _layout(what, side), data(owner, answer=answer, **_facts(shown)), up=UP, script=SCRIPT)
 
 
 def agreement_section(told: dict[str, Any], waiting: int) -> Html:  # Any: JSON
@@ -109,7 +108,7 @@ def review_link(waiting: int) -> Html:
     return tag("p", tag("a", f"Review {waiting:,} submission{'' if waiting == 1 else 's'}", href="./review"))
 
 
-def _layout(side: Html) -> Html:
+def _layout(what: Html, side: Html) -> Html:
     overlay = tag("svg", id="overlay", aria_hidden="true")
     stage = tag(
         "div",
@@ -126,12 +125,19 @@ def _layout(side: Html) -> Html:
     keys = [tag("div", tag("dt", tag("kbd", key)), tag("dd", does)) for key, does in KEYS]
     help_ = tag("details", tag("summary", "Keys"), tag("dl", keys, class_="keys"), class_="card")
     return tag(
-        "main", tag("div", stage, tools, class_="work"), tag("div", side, help_, class_="side"), class_="task points"
+        "main",
+        tag("div", what, stage, tools, class_="work"),
+        tag("div", side, help_, class_="side"),
+        class_="task points",
     )
 
 
 def _count() -> Html:
     return tag("p", tag("b", "0", id="count"), " ", tag("span", "points", id="counted"), class_="count")
+
+
+def _what(eyebrow: str, label: str) -> Html:
+    return tag("div", tag("p", eyebrow, class_="eyebrow"), tag("h1", foreign(label, 200)), class_="what")
 
 
 def _write_label(written: str) -> Html:

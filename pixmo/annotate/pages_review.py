@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from pixmo.annotate.pages import UP, button
+from pixmo.annotate.pages import SCRIPT, UP, button, data
 from pixmo.annotate.people import Person
 from pixmo.page.html import Html, foreign, tag
 from pixmo.web.document import document
@@ -13,7 +13,8 @@ from pixmo.web.document import document
 def nothing_page(owner: Person) -> Response:
     """Nothing waits; looks again by itself."""
     link = tag("a", "Progress", href=f"./../{owner.id}/")
-    return document("Review", tag("header", tag("h1", "Nothing to review")), tag("p", link), up=UP, refresh="30")
+    body = tag("main", tag("h1", "Nothing to review"), tag("p", link))
+    return document("Review", body, data(owner, again=30), up=UP, script=SCRIPT)
 
 
 def review_buttons(owner: Person, answer: int, name: str, waiting: int) -> Html:

@@ -367,7 +367,7 @@ async function beginPoints() {
   if (waitingTokens().length && (await deliverAll())) return location.reload();
   const image = $("picture");
   image.onerror = () => say(isReview ? "This picture cannot be shown." : "This picture cannot be shown; please skip it.", true);
-  image.onload = () => { busy = false; draw(); $("stage").focus({ preventScroll: true }); document.body.dataset.ready = "yes"; };
+  image.onload = () => { $("stage").style.aspectRatio = `${image.naturalWidth} / ${image.naturalHeight}`; busy = false; draw(); $("stage").focus({ preventScroll: true }); document.body.dataset.ready = "yes"; };
   resume();
   image.src = `./pictures/${picture}`;
   if (!isReview) $("skip").disabled = false;

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from starlette.responses import Response
 
+from pixmo.annotate.pages import SCRIPT, UP, data
 from pixmo.annotate.people import People
 from pixmo.annotate.store import Store
 from pixmo.annotate.tasks import REASONS, UNSURE
@@ -43,17 +44,21 @@ def progress_page(
     ]
     return document(
         "Progress",
-        tag("header", tag("p", title, class_="eyebrow"), tag("h1", "Progress")),
         tag(
-            "dl",
-            [tag("div", tag("dt", name), tag("dd", value, class_="figure")) for name, value in shown],
-            class_="tiles",
+            "main",
+            tag("header", tag("p", title, class_="eyebrow"), tag("h1", "Progress")),
+            tag(
+                "dl",
+                [tag("div", tag("dt", name), tag("dd", value, class_="figure")) for name, value in shown],
+                class_="tiles",
+            ),
+            sections,
+            _people(store, people, origin, [verb, *_NUMBERS[2:4]], scores),
+            _skips(store),
         ),
-        sections,
-        _people(store, people, origin, [verb, *_NUMBERS[2:4]], scores),
-        _skips(store),
-        up="./../../",
-        refresh="30",
+        data(people.owner(), again=30),
+        up=UP,
+        script=SCRIPT,
     )
 
 
@@ -66,7 +71,9 @@ def _people(store: Store, people: People, origin: str, numbers: list[str], score
         gold = [] if scores is None else [tag("td", scores.get(person.id, "–"), class_="number")]
         counts = [tag("td", n, class_="number") for n in (done, skipped, now)]
         rows.append([who, *counts, *gold, tag("td", tag("code", link))])
-    return table("People", ["", *numbers, *([] if scores is None else [_NUMBERS[4]]), "link, for them alone"], rows)
+    return table(
+        "People", ["person", *numbers, *([] if scores is None else [_NUMBERS[4]]), "link, for them alone"], rows
+    )
 
 
 def _skips(store: Store) -> Html | None:
@@ -84,7 +91,7 @@ def _skips(store: Store) -> Html | None:
         ]
         for file, name, reason, note in found
     ]
-    return table("Skipped, the latest first", ["picture", "by", "reason", ""], rows) if rows else None
+    return table("Skipped, the latest first", ["picture", "by", "reason", "note"], rows) if rows else None
 
 
 def table(title: str, heads: list[str], rows: list[list[Html]]) -> Html:

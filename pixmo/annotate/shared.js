@@ -4,6 +4,7 @@
 const $ = (id) => document.getElementById(id);
 const facts = $("facts").dataset;
 const picture = Number(facts.picture || 0);
+if (facts.again) setTimeout(() => location.reload(), 1000 * Number(facts.again));
 
 // ---- talking to the server
 

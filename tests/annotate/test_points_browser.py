@@ -8,29 +8,19 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext
 
 from tests.annotate.browser import chromium, until
 from tests.annotate.serving import Served, make_pictures
+from tests.annotate.working import Place, at, click, complaints_of_axe, near, opened, points, quiet, ready, submit
 
 pytestmark = pytest.mark.slow
-Place = tuple[float, float]
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with chromium(tmp_path_factory.mktemp("browser")) as running:
         yield running
-
-
-def quiet(context: BrowserContext) -> tuple[list[str], list[str]]:
-    """What its pages complain of, and what they ask for."""
-    complaints: list[str] = []
-    asked: list[str] = []
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-    context.on("request", lambda request: asked.append(request.url))
-    return complaints, asked
 
 
 @pytest.fixture
@@ -54,55 +44,6 @@ def served(images: Path, tmp_path: Path) -> Iterator[Served]:
     options = ("--annotators", "anna,ben", "--per-picture", "2", "--labels", "cats")
     with Served(images, tmp_path / "out", *options, kind="points") as running:
         yield running
-
-
-def ready(page: Page) -> None:
-    """The picture is there, or there is none left."""
-    page.locator("body[data-ready], h1:text('Thank you')").first.wait_for()
-
-
-def opened(context: BrowserContext, link: str) -> Page:
-    page = context.new_page()
-    page.goto(link)
-    page.locator("#agree, #stage, h1:text('Thank you')").first.wait_for()
-    if page.locator("#agree").count():
-        page.keyboard.press("Enter")
-    ready(page)
-    return page
-
-
-def at(page: Page, place: Place) -> Place:
-    """Where a place of the picture, in percent, is on the screen; by what the browser lays out, not by our script."""
-    box = page.locator("#picture").bounding_box()
-    assert box is not None
-    return box["x"] + place[0] * box["width"] / 100, box["y"] + place[1] * box["height"] / 100
-
-
-def click(page: Page, *places: Place) -> None:
-    for place in places:
-        page.mouse.click(*at(page, place))
-
-
-def points(page: Page) -> list[list[float]]:
-    """Those on the page."""
-    found: list[list[float]] = page.evaluate("() => points")
-    return found
-
-
-def near(found: list[Any], *places: Place, within: float = 0.1) -> None:
-    """In percent of the picture."""
-    flat = [(p["x"], p["y"]) if isinstance(p, dict) else tuple(p) for p in found]
-    assert len(flat) == len(places), flat
-    for (x, y), (wanted_x, wanted_y) in zip(flat, places, strict=True):
-        assert abs(x - wanted_x) <= within, (flat, places)
-        assert abs(y - wanted_y) <= within, (flat, places)
-
-
-def submit(page: Page) -> None:
-    before = page.locator("#facts").get_attribute("data-picture")
-    page.keyboard.press("Control+Enter")
-    page.locator(f"#facts:not([data-picture='{before}'])").wait_for(state="attached")
-    ready(page)
 
 
 def stored(served: Served, number: int = 0) -> list[Any]:
@@ -326,3 +267,39 @@ def test_hostile_labels_are_inert(images: Path, tmp_path: Path, anna: BrowserCon
         assert page.evaluate("() => window.bad") is None
         served.stop()
         assert served.rows("points.jsonl")[0]["label"] == evil
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible(browser: Browser, served: Served, scheme: Any) -> None:
+    """axe-core finds nothing on any page, and nothing is wider than the narrowest screen."""
+    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    page = context.new_page()
+    found: dict[str, list[str]] = {}
+
+    def look(name: str) -> None:
+        found[name] = complaints_of_axe(page)
+        if page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
+            found[name].append("wider than the screen")
+
+    page.goto(served.links["anna"])
+    page.locator("#agree").wait_for()
+    look("consent")
+    page.close()
+    page = opened(context, served.links["anna"])
+    click(page, (50, 50), (20, 20))
+    look("points")
+    page.locator("#skip").click()
+    look("skip")
+    page.keyboard.press("Escape")
+    submit(page)
+    click(page, (50, 50))
+    submit(page)
+    look("finished")
+    page.goto(served.links["owner"])
+    page.locator("h1:text('Progress')").wait_for()
+    look("progress")
+    page.locator("text=Review 2").click()
+    page.locator("body[data-ready]").wait_for()
+    look("review")
+    context.close()
+    assert found == dict.fromkeys(found, [])
