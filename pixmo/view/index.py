@@ -190,8 +190,10 @@ class Index:
 
 def shuffled(order: Numbers, seed: int, rows: int) -> Numbers:
     """The rows in the order of a seed: the same rows keep their order among each other whatever else is filtered."""
-    place = np.random.default_rng(seed).permutation(rows)
-    return order[np.argsort(place[order], kind="stable")]
+    every = np.random.default_rng(seed).permutation(np.arange(rows, dtype=np.int32))
+    among = np.zeros(rows, bool)
+    among[order] = True
+    return every[among[every]]
 
 
 def _pairs(told: list[Any]) -> list[tuple[Any, int]]:  # Any: a value or an edge, from JSON

@@ -19,6 +19,8 @@ from pixmo.view.index_statistics import NumberColumn, Statistics
 from pixmo.view.pages_statistics import heat_map, statistics_page
 from pixmo.view.source import open_data
 from pixmo.view.thumbs import Pictures
+from tests.view.browser import Watched, chromium
+from tests.view.serving import Viewed, points, write_set
 
 HOSTILE = "<script>alert(1)</script>\"'&"
 
@@ -132,3 +134,22 @@ def test_what_is_the_same_in_every_row_is_told_in_one_place(tmp_path: Path) -> N
     shown = page(table(tmp_path / "r.parquet", **columns), tmp_path / "cache")
     assert re.findall(r'aria-label="Most frequent (\w+)"', shown) == ["other", "some"]
     assert "same" in shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_sound_in_a_browser(tmp_path: Path, scheme: str) -> None:
+    """Nothing to complain of, nothing asked of anybody else, no fault that axe-core knows, and no wider than a telephone."""
+    records = [points("cat" if n % 3 else HOSTILE, *[(10.0 + n, 50.0)] * (n % 4)) for n in range(40)]
+    path = write_set(tmp_path / "set.parquet", records, score=[n / 7 for n in range(40)])
+    with (
+        Viewed(path, tmp_path / "home") as viewed,
+        chromium() as browser,
+        Watched(browser, viewed.url, 360, color_scheme=scheme) as watched,
+    ):
+        watched.go("statistics")
+        watched.page.wait_for_selector(".heat-map")
+        assert (watched.faults(), watched.complaints) == ([], [])
+        assert watched.page.evaluate("document.documentElement.scrollWidth") == 360
+        watched.page.click("text=cat")
+        assert watched.page.locator(".small-card").count() > 0
