@@ -302,4 +302,4 @@ def test_pages_are_accessible(browser: Browser, served: Served, scheme: Any) -> 
     page.locator("body[data-ready]").wait_for()
     look("review")
     context.close()
-    assert found == dict.fromkeys(found, [])
+    assert found == {name: [] for name in found}

@@ -144,4 +144,4 @@ def test_pages_are_accessible(served: Served, anna: BrowserContext) -> None:
     page.locator("body[data-ready]").wait_for()
     found["review"] = complaints_of_axe(page)
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-    assert found == dict.fromkeys(found, [])
+    assert found == {name: [] for name in found}
