@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from torch.distributed.checkpoint.planner import SavePlan, SavePlanner
 from torch.distributed.checkpoint.storage import WriteResult
 from torch.futures import Future
 
-from pixmo.errors import BadFolder, PixmoError
+from pixmo.errors import BadFolder
 from pixmo.molmo.build import build
 from pixmo.molmo.carry import carry
 from pixmo.molmo.molmo import Molmo
@@ -63,13 +63,13 @@ def write(
     if ours.gathered(final.is_dir())[0]:
         return final
     temporary = final.with_name(f".tmp-{final.name}")
-    _first(ours, partial(_clear, temporary))
+    ours.first(partial(_clear, temporary))
     reshard(model)
     with _disk_errors(temporary), _quiet():
         writer = _Writer(temporary / "state")
         state_dict_saver.save(_state(step, model, optimizer), storage_writer=writer, no_dist=not ours.connected)
     empty = build(model.config, device="meta", dtype=next(model.parameters()).dtype)
-    _first(ours, partial(_finish, temporary, final, empty, begun, keep))
+    ours.first(partial(_finish, temporary, final, empty, begun, keep))
     return final
 
 
@@ -188,18 +188,6 @@ def _fsync(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
-
-
-def _first(ours: Processes, act: Callable[[], None]) -> None:
-    """Let the first process act while the others wait; an error of the user's to settle is raised in all."""
-    refused: PixmoError | None = None
-    if ours.rank == 0:
-        try:
-            act()
-        except PixmoError as error:
-            refused = error
-    if isinstance(refusal := ours.gathered(refused)[0], PixmoError):
-        raise refusal
 
 
 # --- reading ------------------------------------------------------------------------------------------------------

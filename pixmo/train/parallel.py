@@ -7,7 +7,7 @@ processes learn what one would.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor
 
-from pixmo.errors import BadSetting
+from pixmo.errors import BadSetting, PixmoError
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 
@@ -52,6 +52,17 @@ class Processes:
         values: list[object] = [None] * self.world
         dist.all_gather_object(values, value)
         return values
+
+    def first(self, act: Callable[[], None]) -> None:
+        """Let the first process act while the others wait; what it finds wrong with a request is raised in all."""
+        wrong: PixmoError | None = None
+        if self.rank == 0:
+            try:
+                act()
+            except PixmoError as error:
+                wrong = error
+        if isinstance(told := self.gathered(wrong)[0], PixmoError):
+            raise told
 
 
 @contextmanager
@@ -139,7 +150,7 @@ def clip(parameters: Sequence[Tensor], most: float) -> Tensor:
     if not gradients:
         return torch.zeros(())
     ours = [gradient.to_local() if isinstance(gradient, DTensor) else gradient for gradient in gradients]
-    squared = torch.stack([part.float().square().sum() for part in ours]).sum()
+    squared = torch.stack([torch.linalg.vector_norm(part, dtype=torch.float32) for part in ours]).square().sum()
     if isinstance(gradients[0], DTensor):
         dist.all_reduce(squared)
     norm = squared.sqrt()

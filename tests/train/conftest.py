@@ -29,13 +29,13 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def torchrun(*program: object, processes: int = 2, timeout_s: int = 240) -> subprocess.CompletedProcess[str]:
-    """Run `python -m …` in several processes of this machine."""
+def torchrun(*program: object, processes: int = 2, gpus: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `python -m …` in several processes of this machine, which see these GPUs."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m"]
-    settings = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(REPOSITORY)}
+    settings = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": gpus, "PYTHONPATH": str(REPOSITORY)}
     return subprocess.run(
         [*command, *map(str, program)], env=os.environ | settings, cwd=REPOSITORY, capture_output=True, text=True,
-        timeout=timeout_s, check=False,
+        timeout=240, check=False,
     )  # fmt: skip
 
 

@@ -51,5 +51,16 @@ def _checkpoints(out: Path, ours: Processes) -> dict[str, object]:
     }  # fmt: skip
 
 
+def gpu(out: Path) -> None:
+    """The same on a GPU, as far as one process can tell."""
+    with processes("cuda") as ours:
+        run = Run(MOLMO2, ours, precision="bf16")
+        learned = run.learn(0, 3)
+        path = write(out, 3, run.model, run.optimizer, out / "begun", ours)
+        other = Run(MOLMO2, ours, precision="bf16", seed=1)
+        restore(path, other.model, other.optimizer, ours)
+        torch.save({"bf16": learned, "went_on": run.learn(3, 5), "restored": other.learn(3, 5)}, out / "results.pt")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (gpu if "cuda" in sys.argv else main)(Path(sys.argv[1]))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +101,7 @@ def test_pixmo_train_in_two_processes_learns_what_one_learns(tmp_path: Path, fam
     config = tmp_path / "run.toml"
     config.write_text(CONFIG.format(checkpointing="true" if family == "molmo2" else "false"))
     ended = torchrun("pixmo", "train", "captioner", config, "-o", tmp_path / "two", "--device", "cpu")
-    assert ended.returncode == 0, ended.stderr[-4000:]
+    assert ended.returncode == 0, ended.stderr[:4000]
     train(read_training(config), tmp_path / "one", device="cpu")
     one, two = (logged(tmp_path / out / "log.jsonl") for out in ("one", "two"))
     assert [line["step"] for line in two] == [1, 2, 3, 4]
@@ -111,8 +113,29 @@ def test_pixmo_train_in_two_processes_learns_what_one_learns(tmp_path: Path, fam
     end = "checkpoints/step-000004/model"
     weights = [dict(open_model(tmp_path / out / end).model.named_parameters()) for out in ("one", "two")]
     torch.testing.assert_close(weights[1], weights[0], rtol=0, atol=1e-5)
+    shutil.rmtree(tmp_path / "two" / end.removesuffix("/model"))
+    assert train(read_training(config), tmp_path / "two", device="cpu").begun == 2  # one goes on from where two were
+    alone = dict(open_model(tmp_path / "two" / end).model.named_parameters())
+    torch.testing.assert_close(alone, weights[0], rtol=0, atol=1e-5)
     begun = dict(open_model(tmp_path / "begun").model.named_parameters())
     assert not torch.allclose(begun["decoder.blocks.0.mlp.down.weight"], weights[0]["decoder.blocks.0.mlp.down.weight"])
+
+
+@pytest.mark.gpu
+def test_a_gpu_under_torchrun_learns_as_one_alone(tmp_path: Path) -> None:
+    """Sharded over one process, with nccl and blocks in bfloat16; its checkpoint is restored to the bit."""
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    save_tiny(tmp_path / "begun", "molmo2-tiny")
+    with processes("cuda") as alone:
+        one = Run(MOLMO2, alone, precision="bf16").learn(0, 3)
+    ended = torchrun(
+        "tests.train.spread", tmp_path, "cuda", processes=1, gpus=os.environ.get("CUDA_VISIBLE_DEVICES", "0")
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    found: dict[str, Any] = torch.load(tmp_path / "results.pt", weights_only=False)
+    torch.testing.assert_close(found["bf16"].losses, one.losses, rtol=0, atol=0.02)
+    assert found["restored"].losses == found["went_on"].losses
 
 
 def logged(path: Path) -> list[dict[str, Any]]:
