@@ -202,7 +202,7 @@ def _seed(*what: int) -> int:
 
 def _less(training: Training) -> str:
     """What to do about too little memory on the device."""
-    told = f"the device's memory does not hold a batch of micro_batch = {training.micro_batch}"
+    told = f"the device's memory does not hold the model and a batch of micro_batch = {training.micro_batch}"
     if training.micro_batch > 1:
         return f"{told}: set micro_batch = {training.micro_batch // 2}; the losses stay the same"
     return f"{told}: {'shorten context' if training.checkpointing else 'set checkpointing = true'}, or use more GPUs"

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
+from pixmo.errors import BadFolder
 from pixmo.ids import digest
 from pixmo.molmo.tiny import save_tiny
 from pixmo.records.arrow import batch_of
 from pixmo.records.caption import Caption
-from pixmo.storage.publish import publishing
+from pixmo.storage.publish import disk_errors, publishing
 from pixmo.train.settings import Component, Source, Training
 
 SHAPES = ("circle", "square", "triangle")
@@ -57,6 +58,10 @@ def save_shapes(path: Path) -> Path:
 
 def debug_training(out: Path, steps: int) -> Training:
     """A run from a model and a set in `out`, which are made where they are not there yet."""
+    if out.exists() and not out.is_dir():
+        raise BadFolder(f"{out}: a file, not a folder; name a new folder")
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
     model, rows = out / "begun", out / "shapes.parquet"
     if not (model / "preprocessor_config.json").is_file():  # what is written last
         save_tiny(model)

@@ -93,7 +93,7 @@ def _figures(lines: Sequence[Line]) -> Html:
     tiles = [
         ("Loss", f"{last['loss']:.4f}", f"mean of the last steps {mean[-1]:.4f}"),
         ("Accuracy", f"{last['accuracy']:.1%}", "of the tokens learned from"),
-        ("Tokens", compact(sum(line["tokens"] for line in lines)), "read, pictures and padding counted"),
+        ("Tokens", compact(sum(line["tokens"] for line in lines)), "read, pictures included"),
         ("Time", duration(sum(line["seconds"] for line in lines)), f"{last['examples_per_s']:.1f} examples/s"),
         (
             "Replaced",
@@ -123,10 +123,8 @@ def _learned(lines: Sequence[Line]) -> Html:
 
 def _paces(lines: Sequence[Line]) -> Html:
     parts = list(lines[-1]["rate"])
-    charts = [
-        (f"Learning rate of the {part}, millionths", [line["rate"][part] * 1e6 for line in lines]) for part in parts
-    ]
-    charts += [(f"Norm of the gradient of the {part}", [line["norm"][part] for line in lines]) for part in parts]
+    charts = [(f"Rate of the {part}, millionths", [line["rate"][part] * 1e6 for line in lines]) for part in parts]
+    charts += [(f"Gradient of the {part}, norm", [line["norm"][part] for line in lines]) for part in parts]
     return tag("section", tag("h2", "How"), _charts(lines, charts))
 
 

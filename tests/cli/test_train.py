@@ -131,6 +131,9 @@ def test_wrong_words_are_one_line(ready: Path, capsys: pytest.CaptureFixture[str
     """A file that is not there, a device that is none, a word that is nothing to train."""
     assert "gone.toml: no such file; docs/train.md shows one to copy" in refused(capsys, "gone.toml")
     assert "no device named 'gpu'" in refused(capsys, "small.toml", "--device", "gpu")
+    assert refused(capsys, "debug", "-o", "small.toml") == "small.toml: a file, not a folder; name a new folder"
+    assert "may not be written (Not a directory)" in refused(capsys, "debug", "-o", "small.toml/x")
+    assert "small.toml: not a folder of a training run" in refused(capsys, "small.toml", "-o", "small.toml")
     assert run(["train", "captoner", "debug"]) == 2
     assert "write `pixmo train captioner|probe`" in capsys.readouterr().err
 

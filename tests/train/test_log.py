@@ -95,7 +95,7 @@ def test_the_page_draws_loss_rates_and_norms(tmp_path: Path) -> None:
     charts = Seen(page).charts
     assert [label.split(".")[0] for label in charts] == [
         "Loss of each step", "Loss, mean of the steps before", "Accuracy",
-        "Learning rate of the vit, millionths", "Norm of the gradient of the vit",
+        "Rate of the vit, millionths", "Gradient of the vit, norm",
     ]  # fmt: skip
     assert "0.2 to 1" in charts[0]
     assert "5 of 5 steps" in page
