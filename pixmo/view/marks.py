@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from pixmo.page.html import Html, shortened, tag
 from pixmo.view.card_pieces import COLOURS, Expression, Mark
@@ -28,7 +29,7 @@ def letter(expression: int) -> str:
 
 def has_letters(expressions: Sequence[Expression]) -> bool:
     """Whether there are several to tell apart."""
-    return sum(not e.is_predicted for e in expressions) > 1
+    return len(list(islice((e for e in expressions if not e.is_predicted), 2))) > 1
 
 
 def colour_class(expression: int) -> str:

@@ -143,8 +143,9 @@ function expressionOf(element) {
 for (const element of all(".chip[data-expression], .point, .places li")) {
   const expression = expressionOf(element), point = element.dataset.point ?? null;
   if (expression === undefined) continue;
-  for (const name of ["mouseenter", "focus"]) element.addEventListener(name, () => light(expression, point, true));
-  for (const name of ["mouseleave", "blur"]) element.addEventListener(name, () => light(expression, point, false));
+  const isChip = element.matches("button"); // a listener for focus alone would make a point take it
+  for (const name of isChip ? ["mouseenter", "focus"] : ["mouseenter"]) element.addEventListener(name, () => light(expression, point, true));
+  for (const name of isChip ? ["mouseleave", "blur"] : ["mouseleave"]) element.addEventListener(name, () => light(expression, point, false));
 }
 
 for (const chip of all(".chip[aria-pressed]")) {

@@ -156,6 +156,42 @@ def test_everything_is_done_by_keyboard_alone(browser: Browser, points_url: str)
         assert watched.complaints == []
 
 
+def test_the_wheel_zooms_where_the_mouse_is_and_dragging_moves(browser: Browser, points_url: str) -> None:
+    """With Ctrl, or once the picture has the focus; else the page scrolls. What the mouse was on stays under it."""
+    with Watched(browser, points_url) as watched:
+        page = watched.go("row/8")
+        middle = ".point[data-point='2'] rect"
+        x, y = where(page, middle)
+        page.mouse.move(x, y)
+        page.mouse.wheel(0, -300)
+        assert page.locator(".zoomed").inner_text() == "100 %"
+        page.evaluate("scrollTo(0, 0)")
+        page.mouse.click(x, y)
+        page.mouse.wheel(0, -300)
+        page.locator(".zoomed", has_text="272 %").wait_for()
+        assert where(page, middle) == pytest.approx((x, y), abs=3)
+        page.mouse.down()
+        page.mouse.move(x + 50, y - 30, steps=3)
+        page.mouse.up()
+        assert where(page, middle) == pytest.approx((x + 50, y - 30), abs=3)
+        page.keyboard.press("0")
+        assert where(page, middle) == pytest.approx((x, y), abs=1)
+        assert watched.complaints == []
+
+
+def test_two_fingers_zoom(browser: Browser, points_url: str) -> None:
+    """Twice as far apart is twice as large."""
+    with Watched(browser, points_url, has_touch=True) as watched:
+        page = watched.go("row/0")
+        page.evaluate("""() => {
+            const pane = document.querySelector(".pane"), box = pane.getBoundingClientRect();
+            const finger = (type, id, x) => pane.dispatchEvent(new PointerEvent(type, {
+                pointerId: id, pointerType: "touch", clientX: box.left + x, clientY: box.top + 100, bubbles: true }));
+            finger("pointerdown", 11, 100); finger("pointerdown", 12, 200); finger("pointermove", 12, 300); finger("pointerup", 12, 300); finger("pointerup", 11, 100);
+        }""")
+        assert page.locator(".zoomed").inner_text() == "200 %"
+
+
 def test_the_way_between_rows_keeps_the_query(browser: Browser, points_url: str) -> None:
     """In a random order the next row is the next card."""
     with Watched(browser, points_url) as watched:
