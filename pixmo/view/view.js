@@ -31,6 +31,7 @@ class Look {
     slider?.addEventListener("input", () => all(".mask", figure).forEach((mask) => { mask.style.opacity = slider.value / 100; }));
     this.pane.addEventListener("keydown", (event) => this.key(event));
     this.pane.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    this.pane.addEventListener("dragstart", (event) => event.preventDefault()); // moves the picture, does not carry it away
     this.fingers = new Map();
     for (const name of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) {
       this.pane.addEventListener(name, (event) => this.pointer(event));
@@ -180,7 +181,7 @@ for (const text of all(".said[data-sound]")) {
   for (const word of words) {
     word.element.addEventListener("click", () => {
       sound.currentTime = word.start;
-      sound.play();
+      sound.play().catch(() => {}); // paused again before it began
     });
   }
 }
