@@ -25,7 +25,7 @@ from pixmo.view.source import Broken, DataSet
 
 FACTS, WORDS = "facts.duckdb", "words.sqlite"
 BATCH_ROWS = 1024
-MEMORY = "64MB"  # of DuckDB: what does not fit is spilled beside the file
+MEMORY = "48MB"  # of DuckDB: what does not fit is spilled beside the file
 TABLE = "rows"
 _MEANINGS = {
     "number": "the row's number, from 0",
@@ -82,7 +82,7 @@ def _words(path: Path) -> sqlite3.Connection:
     """An index of words that keeps no text."""
     made = sqlite3.connect(path, check_same_thread=False)
     made.executescript(
-        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 8192; PRAGMA cache_size = -16000;"
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA page_size = 8192; PRAGMA cache_size = -8000;"
         "CREATE VIRTUAL TABLE words USING fts5(text, content='', columnsize=0, tokenize=\"unicode61 categories 'L* N* M* Co'\");"
     )
     return made

@@ -38,7 +38,7 @@ class Reader:
             self._words = sqlite3.connect(
                 f"{(folder / WORDS).absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
             )
-            self._words.execute("PRAGMA cache_size = -8000")
+            self._words.execute("PRAGMA cache_size = -4000")
         except (duckdb.Error, sqlite3.Error) as error:
             raise OSError(str(error)) from error
         self._sorts: OrderedDict[tuple[str, bool], Numbers] = OrderedDict()
