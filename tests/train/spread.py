@@ -23,10 +23,19 @@ def main(out: Path) -> None:
             results[name] = Run(config, ours).learn(0, 4)
         results["frozen"] = Run(MOLMO, ours, frozen="vit").learn(0, 3)
         results["bf16"] = Run(MOLMO2, ours, precision="bf16").learn(0, 2)
+        results["shares"] = ours.gathered(_share(ours))
         results["gathered"] = ours.gathered(f"of {ours.rank}")
         results |= _checkpoints(out, ours)
         if ours.rank == 0:
             torch.save(results, out / "results.pt")
+
+
+def _share(ours: Processes) -> float:
+    """How much of the weights this process holds after a step."""
+    run = Run(MOLMO2, ours)
+    run.learn(0, 1)
+    weights = list(run.model.parameters())
+    return sum(weight.to_local().numel() for weight in weights) / sum(weight.numel() for weight in weights)
 
 
 def _checkpoints(out: Path, ours: Processes) -> dict[str, object]:

@@ -85,6 +85,13 @@ def test_bfloat16_rounds_products_not_weights(two: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
+def test_each_process_holds_its_part(two: dict[str, Any]) -> None:
+    """Half of the weights, but for rows that do not divide; together all of them."""
+    assert two["shares"] == pytest.approx([0.5, 0.5], abs=0.02)
+    assert sum(two["shares"]) == pytest.approx(1)
+
+
+@pytest.mark.slow
 def test_every_process_hears_from_every_other(two: dict[str, Any]) -> None:
     """Small values come by rank."""
     assert two["gathered"] == ["of 0", "of 1"]
