@@ -81,6 +81,7 @@ def probe(
         settings.model, torch.device(device), steps=settings.steps, rate=settings.rate, seed=settings.seed
     )
     styled = Styled(settings.source, learner.processor, context=learner.context, seed=settings.seed)
+    styled.require_styles(styled.examples.rows)
     sample = Sample(styled, settings.rows, settings.seed)
     with locked(out, str(out)):
         run = _Run(settings, out, learner, sample, on_step)
@@ -215,8 +216,8 @@ def _why(run: _Run, row: int, batch: Sequence[int], curve: Sequence[float]) -> s
         theirs = run.sample.inputs(other, other).get("images")
         if run.said[other] != run.said[row] and seen is not None and theirs is not None and torch.equal(seen, theirs):
             return f"row {run.sample.told[other].id} shows the same picture and says something else"
-    tail = max(1, len(curve) // 10)
-    if np.mean(curve[-tail:]) < 0.9 * np.mean(curve[-2 * tail : -tail]):
+    quarter = max(1, len(curve) // 4)
+    if np.mean(curve[-quarter:]) < 0.9 * np.mean(curve[-2 * quarter : -quarter]):
         return "its loss was still falling: give it more --steps"
     if len(run.said[row]) > 2 * np.median([len(run.said[each]) for each in batch]):
         return "it says more than twice as much as the others: give it more --steps"

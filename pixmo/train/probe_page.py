@@ -33,7 +33,7 @@ STYLE = (
         f".t{level}{{background:color-mix(in srgb,var(--lost) {tint}%,var(--card));border-bottom:{level}px solid var(--lost)}}"
         for level, tint in enumerate(TINTS, 1)
     )
-    + "@media(max-width:34rem){.suspect{grid-template-columns:minmax(0,1fr)}}"
+    + ".scroll+.cards{margin-top:1rem}@media(max-width:34rem){.suspect{grid-template-columns:minmax(0,1fr)}}"
 )
 
 

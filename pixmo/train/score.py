@@ -134,10 +134,7 @@ def score(
     """
     styled = Styled(source, ready.processor, context=ready.model.config.decoder.max_positions, seed=seed)
     rows = styled.examples.rows[:limit]
-    known = _known(rows) if source.styles else source.styles
-    for style in source.styles:
-        if style not in known:
-            raise UnknownName("style", style, known, source.path)
+    styled.require_styles(rows)
     lines: dict[int, list[Line]] = {}
     left_out: dict[str, str] = {}
     done = cut = 0
@@ -191,6 +188,14 @@ class Styled:
         )
         self._by_style: dict[str, Examples] = {}
 
+    def require_styles(self, rows: Rows) -> None:
+        """Raises UnknownName for a style of the source that none of the rows has; reads their records, and only where styles are named."""
+        wanted = self.examples.source.styles
+        known = {style for row in rows for style in _styles(row)} if wanted else set()
+        for style in wanted:
+            if style not in known:
+                raise UnknownName("style", style, known, self.examples.source.path)
+
     def example(self, draw: Draw) -> tuple[Example, list[str]]:
         """The sequence of a row, and the style of each of its annotations. Raises BadRecord where it cannot be learned."""
         told: list[tuple[str, list[str]]] = []
@@ -213,10 +218,6 @@ class Styled:
             return self.example(draw)
         except BadRecord as error:
             return str(error)
-
-
-def _known(rows: Rows) -> tuple[str, ...]:
-    return tuple(sorted({style for row in rows for style in _styles(row)}))
 
 
 def _styles(row: Row) -> list[str]:
