@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,9 @@ from pixmo.annotate.collecting import MAX_NOTE, Collecting, number_of, text_of
 from pixmo.annotate.pages import stranger
 from pixmo.annotate.pages_review import nothing_page
 from pixmo.annotate.people import Person
+from pixmo.annotate.picture_facts import facts_of
 from pixmo.annotate.tasks import Task
+from pixmo.errors import BadSource
 from pixmo.web.body import read_body
 from pixmo.web.refused import Refused
 
@@ -68,6 +71,8 @@ class Answering(Collecting):
         task = self.tasks.task(picture)
         if task is None:
             raise Refused(404, "no such picture")
+        with suppress(BadSource):  # decoded before the database is held: it is kept for what follows
+            facts_of(self.images, task.file)
         value = self.answers.give(
             person, token, picture, self.version, lambda: self.value_of(task, picture, person, told)
         )
