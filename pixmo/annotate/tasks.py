@@ -41,7 +41,8 @@ SELECT count(*), coalesce(sum(p.known IS NOT NULL), 0) FROM assignments a JOIN p
 """
 _OPEN = """
 SELECT a.picture FROM assignments a JOIN pictures p ON p.id = a.picture
-WHERE a.person = ? AND a.state = 'open' AND p.is_here ORDER BY a.at, a.picture LIMIT 1
+WHERE a.person = ? AND a.state = 'open' AND p.is_here
+ORDER BY a.note IS NULL, a.at, a.picture LIMIT 1
 """
 
 
@@ -79,7 +80,7 @@ class Tasks:
         return None if found is None else Task(*found)
 
     def next_for(self, person: str) -> int | None:
-        """The picture somebody should describe now: the one they have open, else one with the fewest descriptions."""
+        """The picture somebody should do now: one that was sent back, one they have open, else one with the fewest descriptions."""
         with self._store.change():
             found = self._store.one(_OPEN, person)
             if found is None and self._is_time_for_gold(person):
