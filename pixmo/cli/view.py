@@ -10,6 +10,7 @@ from threading import Thread
 
 import click
 
+from pixmo.cli.lean import give_memory_back
 from pixmo.cli.printing import many
 from pixmo.cli.view_static import Static, static_options, write_pages
 from pixmo.errors import MissingExtra
@@ -45,6 +46,7 @@ def command(
     for name in ("starlette", "uvicorn", "duckdb"):
         if find_spec(name) is None:
             raise MissingExtra("view", "pixmo view")
+    give_memory_back()
     from pixmo.view.flags import export_flags as write_flags
     from pixmo.view.server import app_of
     from pixmo.view.source import open_data

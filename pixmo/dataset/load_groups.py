@@ -40,7 +40,13 @@ class Groups:
         self.starts: Numbers = np.concatenate([[0], np.cumsum([n for f in files for n in f.rows], dtype=np.int64)])
         self._first = {number: group for group, (number, inside) in reversed(list(enumerate(self.place))) if not inside}
         self._schemas: dict[tuple[str, ...], pa.Schema] = {}
-        self._opened = _Opened(self.files)
+        self._kept = KEPT_BYTES, OPEN_FILES
+        self._opened = _Opened(self.files, *self._kept)
+
+    def keep(self, kept_bytes: int, open_files: int) -> None:
+        """Holds at most so much of what was read, and so many files open: where memory counts more than the next row."""
+        self._kept = kept_bytes, open_files
+        self._opened = _Opened(self.files, *self._kept)
 
     def __len__(self) -> int:
         """How many rows."""
@@ -51,7 +57,7 @@ class Groups:
 
     def __setstate__(self, state: dict[str, Any]) -> None:  # Any: attributes
         self.__dict__.update(state)
-        self._opened = _Opened(self.files)
+        self._opened = _Opened(self.files, *self._kept)
 
     def group_of(self, row: int) -> int:
         """The row group a row stands in."""
@@ -118,15 +124,16 @@ class Groups:
     def _here(self) -> _Opened:
         """This process's own open files: those of a parent are not ours to read."""
         if self._opened.pid != os.getpid():
-            self._opened = _Opened(self.files)
+            self._opened = _Opened(self.files, *self._kept)
         return self._opened
 
 
 class _Opened:
     """Files as one process has them open, and the row groups it read last."""
 
-    def __init__(self, files: list[DataFile]) -> None:
+    def __init__(self, files: list[DataFile], kept_bytes: int, open_files: int) -> None:
         self.pid = os.getpid()
+        self._kept_bytes, self._open_files = kept_bytes, open_files
         self._files = files
         self._lock = threading.Lock()
         self._handles: OrderedDict[int, pq.ParquetFile | list[pa.RecordBatch]] = OrderedDict()
@@ -153,14 +160,14 @@ class _Opened:
         if number not in self._handles:
             file = self._files[number]
             self._handles[number] = arrow_batches(file.path) if file.is_arrow else pq.ParquetFile(file.path)
-            if len(self._handles) > OPEN_FILES:
+            if len(self._handles) > self._open_files:
                 self._handles.popitem(last=False)
         self._handles.move_to_end(number)
         return self._handles[number]
 
     def _forget(self, newest: tuple[int, int, tuple[str, ...]]) -> None:
         held = sum(batch.nbytes for batch in self._kept.values())
-        while held > KEPT_BYTES and next(iter(self._kept)) != newest:
+        while held > self._kept_bytes and next(iter(self._kept)) != newest:
             held -= self._kept.popitem(last=False)[1].nbytes
 
 

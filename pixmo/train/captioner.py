@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -27,6 +28,7 @@ from pixmo.molmo.loss import chunked_losses
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 from pixmo.molmo.weights.read import config_in, open_checkpoint
+from pixmo.molmo.weights.write import published_settings
 from pixmo.storage.lock import locked
 from pixmo.storage.publish import publish_bytes
 from pixmo.train.checkpoint import latest, restore, write
@@ -107,7 +109,8 @@ class _Run:
 
     def __init__(self, training: Training, out: Path, sets: Sequence[Examples], ours: Processes) -> None:
         self.training, self.out, self.ours, self.sets = training, out, ours, sets
-        self.model: Molmo | Molmo2 = open_model(training.model, dtype=torch.float32, devices=ours.device).model.train()
+        where = "cpu" if ours.connected else ours.device  # `shard` moves it there, part by part
+        self.model: Molmo | Molmo2 = open_model(training.model, dtype=torch.float32, devices=where).model.train()
         freeze(self.model, training)
         self.model.decoder.dropout = training.dropout
         self.model.decoder.response_dropout = training.response_dropout
@@ -173,7 +176,9 @@ class _Run:
             name: value.to(self.ours.device) for name, value in step.batches[number].items()
         }  # Any: tensors
         labels, weights = inputs.pop("labels"), inputs.pop("loss_masks")
-        with torch.autocast(self.ours.device.type, torch.bfloat16, enabled=self.training.precision == "bf16"):
+        halved = self.training.precision == "bf16"
+        # Without its cache: that keeps a copy of every weight until the end, also of those FSDP has let go.
+        with torch.autocast(self.ours.device.type, torch.bfloat16, enabled=halved, cache_enabled=False):
             states = self.model.states(**inputs, response_mask=weights > 0)
             losses = chunked_losses(self.model.decoder.logits, states, labels, weights, z_loss=self.training.z_loss)
         # the mean over processes is taken of gradients, not of losses: so each counts as many times as there are processes
@@ -216,11 +221,7 @@ def _folder(training: Training, out: Path, ours: Processes) -> Iterator[None]:
     """The run's own folder, held while it runs, with its settings in it."""
     if training.batch % ours.world:
         raise BadSetting(f"batch = {training.batch} cannot be shared among {ours.world} processes")
-    if (out / SETTINGS).is_file():
-        if other := difference(training, read_training(out / SETTINGS)):
-            raise BadFolder(f"{out}: holds another run ({other}); name another folder, or delete this one")
-    elif out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - {"lock"}):
-        raise BadFolder(f"{out}: not a folder of a training run; name a new one")
+    ours.first(partial(_require_ours, training, out))  # by one: the others would see what it writes
     if ours.rank:
         yield
         return
@@ -229,12 +230,21 @@ def _folder(training: Training, out: Path, ours: Processes) -> Iterator[None]:
         yield
 
 
+def _require_ours(training: Training, out: Path) -> None:
+    if (out / SETTINGS).is_file():
+        if other := difference(training, read_training(out / SETTINGS)):
+            raise BadFolder(f"{out}: holds another run ({other}); name another folder, or delete this one")
+    elif out.exists() and (not out.is_dir() or {path.name for path in out.iterdir()} - {"lock"}):
+        raise BadFolder(f"{out}: not a folder of a training run; name a new one")
+
+
 def _sets(training: Training, ours: Processes) -> list[Examples]:
     """The sources as examples for the model; a set of which nothing can be learned is refused here."""
     config = config_in(open_checkpoint(training.model))
     if training.context > config.decoder.max_positions:
         most = config.decoder.max_positions
         raise BadSetting(f"context = {training.context} is more than the model reads: at most {most}")
+    published_settings(config)  # refused now, not at the first checkpoint
     processor = processor_for(config, training.model)
     sets = [
         Examples(source, processor, context=training.context, seed=training.data_seed) for source in training.source

@@ -30,6 +30,7 @@ from pixmo.storage.manifest import load as manifest_of
 MOST_VALUES = 5000
 """Values of a list that a page shows: a row may hold a million points, of which nobody sees more."""
 
+KEPT_BYTES, OPEN_FILES = 16 * 2**20, 3  # of what was read: pages are kept as they are drawn, not as rows
 SUFFIXES = (".parquet", ".arrow")
 _NO_SET = "holds no set: name a folder that pixmo made, or Parquet or Arrow files"
 
@@ -170,6 +171,7 @@ def open_data(path: str, *, split: str | None = None, as_: str | None = None, un
         if not sound:
             raise BadSource(f"{path}: no file of it can be read: {broken[0].why}") from error
         rows = load(sound, split, as_=as_, unit=unit)
+    rows.groups.keep(KEPT_BYTES, OPEN_FILES)
     told = [Path(f.path) for f in rows.groups.files]
     return DataSet(path, rows, broken, own, _digest(told, as_, unit))
 

@@ -182,7 +182,6 @@ def test_wandb_is_asked_for_before_the_first_step(ready: Path) -> None:
 @pytest.mark.slow
 def test_wandb_gets_every_step_of_one_run(ready: Path) -> None:
     """Offline: what would be sent lies in the folder; a run that goes on is the same run there."""
-    pytest.importorskip("wandb")
     environment = os.environ | {
         "PYTHONPATH": str(HOUSE), "WANDB_MODE": "offline", "WANDB_SILENT": "true", "OMP_NUM_THREADS": "1", "HOME": str(ready),
     }  # fmt: skip
@@ -197,7 +196,6 @@ def test_wandb_gets_every_step_of_one_run(ready: Path) -> None:
 @pytest.mark.slow
 def test_what_wandb_refuses_is_one_line(ready: Path) -> None:
     """Nobody is logged in here."""
-    pytest.importorskip("wandb")
     settings = {"PYTHONPATH": str(HOUSE), "OMP_NUM_THREADS": "1", "HOME": str(ready), "WANDB_SILENT": "true"}
     environment = {key: value for key, value in os.environ.items() if not key.startswith("WANDB")} | settings
     argv = [sys.executable, "-m", "pixmo", *CAPTIONER, "small.toml", "--wandb", "mine"]

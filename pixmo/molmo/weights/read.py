@@ -5,6 +5,7 @@ Only Ai2's training checkpoints (`model.pt`) are not safetensors; they are read 
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -124,13 +125,13 @@ def opened(path: Path) -> Iterator[Any]:  # safetensors has no types for its han
     """A safetensors file, memory-mapped; what is wrong with it is a BadSource."""
     if not path.is_file():
         raise BadSource(f"{path}: no such file; is the checkpoint completely downloaded?")
+    if not os.access(path, os.R_OK):  # the library says "no such file" to that, too
+        raise BadSource(f"{path}: may not be read")
     try:
         with safe_open(path, "pt") as file:
             yield file
     except SafetensorError as error:
         raise BadSource(f"{path}: not a whole safetensors file: {error}") from error
-    except PermissionError as error:
-        raise BadSource(f"{path}: may not be read") from error
 
 
 def _settings(path: Path) -> Json:
