@@ -190,7 +190,7 @@ class Index:
 
 def shuffled(order: Numbers, seed: int, rows: int) -> Numbers:
     """The rows in the order of a seed: the same rows keep their order among each other whatever else is filtered."""
-    every = np.random.default_rng(seed).permutation(np.arange(rows, dtype=np.int32))
+    every: Numbers = np.random.default_rng(seed).permutation(np.arange(rows, dtype=np.int32))
     among = np.zeros(rows, bool)
     among[order] = True
     return every[among[every]]
