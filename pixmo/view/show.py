@@ -28,6 +28,7 @@ _MAKE = Make(480, 70)
 _MOST_PICTURES = 4
 _STYLE = """
 body{padding:.75rem}
+h1{font-size:1rem;font-weight:400;letter-spacing:0}
 .row{background:var(--card);border:1px solid var(--edge);border-radius:.75rem;padding:1rem;margin:0 0 1rem}
 .row>h2{font-size:1.05rem;overflow-wrap:anywhere}
 @media(min-width:40rem){.row.seen{grid-template-columns:minmax(0,26rem) minmax(0,1fr)}.row.seen>h2{grid-column:1/-1}}
@@ -46,7 +47,7 @@ class Shown(NamedTuple):
     def __repr__(self) -> str:
         lines = [f"{_told(len(self.cards), self.total)}:"]
         for card in self.cards:
-            points = f", {count(card.marks)} points" if card.marks else ""
+            points = f", {count(card.marks)} point{'s' if card.marks > 1 else ''}" if card.marks else ""
             lines.append(
                 f"  {card.number}: {shortened(' '.join(card.title[:2000].split()), 80) or card.id[:80]}{points}"
             )
@@ -67,7 +68,7 @@ class Shown(NamedTuple):
 
     def page(self) -> str:
         """The document inside the frame."""
-        head = tag("p", _told(len(self.cards), self.total), class_="soft")
+        head = tag("h1", _told(len(self.cards), self.total), class_="soft")
         rows = [_row(card, pictures) for card, pictures in zip(self.cards, self.pictures, strict=True)]
         colours = "".join(f".c{n}{{--mine:{colour}}}" for n, colour in enumerate(PALETTE))
         return page(
@@ -104,7 +105,11 @@ def show(rows: str | Path | Rows | Iterable[Row], limit: int = LIMIT) -> Shown:
 
 
 def _told(shown: int, total: int | None) -> str:
-    return f"{count(shown)} rows" if total in (None, shown) else f"the first {count(shown)} of {count(total or 0)} rows"
+    return (
+        f"{count(shown)} row{'s' if shown != 1 else ''}"
+        if total in (None, shown)
+        else f"the first {count(shown)} of {count(total or 0)} rows"
+    )
 
 
 def _frame(seen: Sequence[bytes | None], picture: int) -> Frame | None:

@@ -170,7 +170,7 @@
 
   function points(marks) {
     if (!marks.length) return null;
-    const drawn = marks.map(([colour, x, y]) => make("g", { class: `c${colour}` }, make("svg", { class: "point", x: `${x}%`, y: `${y}%`, overflow: "visible" }, make("circle", { r: 4 }))));
+    const drawn = marks.map(([colour, x, y]) => make("g", { class: `expression c${colour}` }, make("circle", { cx: `${x}%`, cy: `${y}%`, r: 4 })));
     const told = `${marks.length} point${marks.length > 1 ? "s" : ""}`;
     return make("svg", { class: "over", role: "img", "aria-label": told }, ...drawn);
   }

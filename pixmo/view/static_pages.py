@@ -234,7 +234,13 @@ def _stage(card: Card, masks: Sequence[int], picture: int, several: int, up: str
     stage = tag("div", image, *drawn, overlay(card.expressions, picture), class_="stage")
     label = f"{name}; plus and minus zoom, arrow keys move"
     pane = tag("div", stage, class_="pane", tabindex=0, role="region", aria_label=label)
-    return tag("figure", pane, _zoom(bool(drawn)), tag("figcaption", name) if several > 1 else None, class_="look")
+    return tag(
+        "figure",
+        pane,
+        _zoom(bool(card.marks), bool(drawn)),
+        tag("figcaption", name) if several > 1 else None,
+        class_="look",
+    )
 
 
 def masked(card: Card) -> list[tuple[int, int]]:
@@ -254,11 +260,12 @@ def _mask(card: Card, expression: int, up: str) -> Html:
     )  # fmt: skip
 
 
-def _zoom(has_masks: bool) -> Html:
-    signs = (("out", "−", "Smaller"), ("in", "+", "Larger"), ("fit", "Fit", "As at first"))
+def _zoom(has_points: bool, has_masks: bool) -> Html:
+    signs = (("out", "−", "Smaller"), ("in", "+", "Larger"), ("fit", "Fit", "Fit, as at first"))
     buttons = [tag("button", s, type="button", data_zoom=kind, title=t, aria_label=t) for kind, s, t in signs]
     slide = tag("input", type="range", min=0, max=100, value=50, class_="opacity", aria_label="Opacity of masks")
-    hide = tag("label", tag("input", type="checkbox", checked=True, class_="with-points"), " points")
+    show = tag("label", tag("input", type="checkbox", checked=True, class_="with-points"), " points")
+    hide = show if has_points else None
     slider = tag("label", "Masks ", slide) if has_masks else None
     return tag("div", *buttons, tag("output", "100 %", class_="zoomed"), hide, slider, class_="zoom", hidden=True)
 
