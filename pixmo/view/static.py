@@ -19,9 +19,10 @@ from pixmo.view.index_cache import claimed
 from pixmo.view.source import MOST_VALUES, DataSet, Unread
 from pixmo.view.static_data import PER_FILE, file_of, small_of
 from pixmo.view.static_masks import write_masks
-from pixmo.view.static_pages import Site, index_page, row_page, shortened_marks, style
+from pixmo.view.static_pages import Beside, Site, index_page, row_page, shortened_marks, style
 from pixmo.view.static_pictures import MOST_PICTURES, Make, TooLarge, steps, write_pictures
 from pixmo.view.static_sample import Sample, chosen, sample_of
+from pixmo.view.static_sounds import SHARE, Sounds
 from pixmo.view.static_statistics import statistics_page
 from pixmo.view.thumbs import Pictures
 
@@ -143,12 +144,14 @@ class _Writing:
 
     def _rows(self, sample: Sample, most: int) -> list[tuple[int, int]]:
         """The page of each row and the files of data; how many pictures each row shows."""
+        sounds = Sounds(self._data.folder, self._folder / "sounds", round(SHARE * most))
         site, several, smalls = self._site(sample), [], list[dict[str, Any]]()  # Any: JSON
         for at, (card, masks) in enumerate(self._cards(sample.numbers)):
             number = sample.numbers[at]
             several.append((number, min(card.pictures, MOST_PICTURES)))
-            beside = [sample.numbers[n] if 0 <= n < len(sample.numbers) else None for n in (at - 1, at + 1)]
-            self._add(f"rows/{number}.html", row_page(site, card, masks, beside[0], beside[1], at // _PER_PAGE + 1))
+            before, after = (sample.numbers[n] if 0 <= n < len(sample.numbers) else None for n in (at - 1, at + 1))
+            beside = Beside(before, after, at // _PER_PAGE + 1)
+            self._add(f"rows/{number}.html", row_page(site, card, masks, beside, sounds.address))
             smalls.append(small_of(card, sample.facts[at], sample.texts[at]))
             if len(smalls) == PER_FILE or at + 1 == len(sample.numbers):
                 file = at // PER_FILE
@@ -160,6 +163,7 @@ class _Writing:
                 )
             if (at + 1) % 100 == 0:
                 self._on_rows(at + 1)
+        self._bytes += sounds.bytes
         return several
 
     def _cards(self, numbers: list[int]) -> Iterator[tuple[Card, list[int]]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pixmo.page.html import Child, Html, foreign, shortened, tag
 from pixmo.page.numbers import compact, count
 from pixmo.page.style import STYLE
 from pixmo.view.card import Card
+from pixmo.view.card_pieces import Sound
 from pixmo.view.index_statistics import Facet
 from pixmo.view.marks import PALETTE, colour_class, overlay
 from pixmo.view.pieces import blocks_of, facts, legend
@@ -20,7 +21,7 @@ from pixmo.view.static_pictures import MOST_PICTURES, name_of
 if TYPE_CHECKING:
     from pixmo.view.static_sample import Sample  # needs DuckDB, which notebooks do not
 
-POLICY = "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; base-uri 'none'; form-action 'self' file:"
+POLICY = "default-src 'none'; script-src 'self' file:; style-src 'self' file:; img-src 'self' file:; media-src 'self' file:; base-uri 'none'; form-action 'self' file:"
 """What a browser may do with a page; `file:` is what 'self' is called where there is no host."""
 
 MOST_MARKS = 500  # points drawn in one row
@@ -167,12 +168,22 @@ def shortened_marks(card: Card) -> Card:
     return replace(card, expressions=tuple(kept))
 
 
-def row_page(site: Site, card: Card, masks: Sequence[int], before: int | None, after: int | None, page: int) -> str:
-    """One row, whole; `masks` are expressions with drawn masks, `page` is where it stands among the rows."""
+class Beside(NamedTuple):
+    """The rows before and after a row, and the page of the rows on which it stands."""
+
+    before: int | None
+    after: int | None
+    page: int
+
+
+def row_page(
+    site: Site, card: Card, masks: Sequence[int], beside: Beside, sound_at: Callable[[Sound], str | None]
+) -> str:
+    """One row, whole; `masks` are expressions with drawn masks, `sound_at` tells where a recording is."""
     up = "./../"
     title = " ".join(card.title[:2000].split())
     head = tag(
-        "header", _ways(before, after, f"{up}index.html?page={page}"), tag("h1", foreign(title, 140) if title else f"Row {card.number:,}", dir="auto"),
+        "header", _ways(beside, f"{up}index.html?page={beside.page}"), tag("h1", foreign(title, 140) if title else f"Row {card.number:,}", dir="auto"),
         _line(site, card), class_="row-head",
     )  # fmt: skip
     looks = tag("div", *_pictures(card, masks, up), class_="pictures") if card.pictures or card.marks else None
@@ -180,7 +191,7 @@ def row_page(site: Site, card: Card, masks: Sequence[int], before: int | None, a
         "div",
         _faults(card),
         legend(card),
-        *blocks_of(card, lambda sound: None),
+        *blocks_of(card, sound_at),
         _urls(card),
         facts(card),
         class_="texts",
@@ -189,16 +200,10 @@ def row_page(site: Site, card: Card, masks: Sequence[int], before: int | None, a
     return page_of(site, shortened(title, 60) or f"Row {card.number}", head, whole, up=up)
 
 
-def _ways(before: int | None, after: int | None, back: str) -> Html:
-    previous = (
-        tag("a", "← Before", href=f"./{before}.html", rel="prev")
-        if before is not None
-        else tag("span", "← Before", class_="soft")
-    )
-    following = (
-        tag("a", "Next →", href=f"./{after}.html", rel="next")
-        if after is not None
-        else tag("span", "Next →", class_="soft")
+def _ways(beside: Beside, back: str) -> Html:
+    previous, following = (
+        tag("a", told, href=f"./{row}.html", rel=rel) if row is not None else tag("span", told, class_="soft")
+        for row, told, rel in ((beside.before, "← Before", "prev"), (beside.after, "Next →", "next"))
     )
     return tag(
         "nav", previous, tag("a", "All rows", href=back, id="back"), following, class_="paging", id="ways", aria_label="Rows beside this one"

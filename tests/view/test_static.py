@@ -11,8 +11,12 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
+from pixmo.records.caption import Caption
+from pixmo.storage.manifest import Manifest, ManifestFile
+from tests.speech import say
 from tests.view.browser import chromium, yellow
-from tests.view.static_sites import HOSTILE, Opened, captions_site, points_site
+from tests.view.serving import picture, points, write_set
+from tests.view.static_sites import HOSTILE, Opened, captions_site, points_site, site_of
 
 
 @pytest.fixture(scope="module")
@@ -315,3 +319,31 @@ def test_pictures_are_upright_webp(site: Path) -> None:
     with Image.open(io.BytesIO((site / "pictures" / "1-0.webp").read_bytes())) as stored:
         assert (stored.format, stored.size) == ("WEBP", (400, 300))
         assert not stored.getexif()
+
+
+def test_recordings_are_played_from_files(browser: Browser, tmp_path: Path) -> None:
+    """The recording of a row comes along, and the word is lit whose time it is."""
+    digest, out = "ab" * 32, tmp_path / "out"
+    (out / "audio").mkdir(parents=True)
+    (out / "audio" / f"{digest}.wav").write_bytes(say("One two three four five six."))
+    words = [{"text": f" word{n}", "start_s": n * 0.3, "end_s": n * 0.3 + 0.3, "probability": None} for n in range(5)]
+    spoken = {"recording_sha256": [[digest]], "heard_words": [[words]]}
+    told = Caption(caption="One two.", transcripts=("one two three",))
+    file = write_set(out / "data/train-00000-of-00001.parquet", [told], [picture()], **spoken)
+    entry = ManifestFile("data/" + file.name, digest, file.stat().st_size, 1, "train")
+    Manifest((entry,), rows=1, written=1).publish(out)
+    with Opened(browser, site_of(out, tmp_path / "site")) as opened:
+        page = opened.go("rows/0.html")
+        sound = "document.querySelector('audio')"
+        page.evaluate(f"new Promise(done => {{ {sound}.onseeked = done; {sound}.currentTime = 0.65; }})")
+        assert page.locator(".word.lit").all_inner_texts() == ["word2 "]
+        assert opened.complaints == []
+
+
+def test_a_row_of_very_many_points_stays_small(tmp_path: Path) -> None:
+    """The first 500 are drawn, and it is told how many there are."""
+    many = points("ant", *[(n % 100, n // 1000) for n in range(100_000)])
+    site = site_of(write_set(tmp_path / "set.parquet", [many], [picture()]), tmp_path / "site")
+    page = (site / "rows/0.html").read_text()
+    assert len(page) < 200_000
+    assert "500 of 100,000 are drawn" in page
