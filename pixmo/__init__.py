@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from pixmo.run.recipe import load_recipe as load_recipe
     from pixmo.run.splits import assign_split as assign_split
     from pixmo.run.verify import verify as verify
+    from pixmo.view.show import show as show
 
     __version__: str
 
@@ -57,6 +58,7 @@ _HOME = {
     "road": "pixmo.cli.road",
     "run_recipe": "pixmo.run.job",
     "spoken_road": "pixmo.cli.spoken_road",
+    "show": "pixmo.view.show",
     "status": "pixmo.run.maintain",
     "verify": "pixmo.run.verify",
 }
@@ -86,5 +88,5 @@ def _version() -> str:
 
 __all__ = [  # noqa: RUF022 – sorted without regard to case
     "assign_split", "clean", "Effort", "export", "forget", "judged_road", "load", "load_recipe", "open_model", "Outcome", "PixmoError", "Recipe", "retry", "road",
-    "run_recipe", "spoken_road", "status", "Step", "Summary", "verify",
+    "run_recipe", "show", "spoken_road", "status", "Step", "Summary", "verify",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from pixmo.errors import PixmoError, nearest
 VERBS = {
     "download": "Fetch the pictures of a list of URLs into training-ready shards.",
     "import": "Walk the same road with your own folder of pictures, without the network.",
-    "annotate": "Collect spoken descriptions of pictures in the browser.",
+    "annotate": "Collect descriptions, points, questions and answers in the browser.",
     "caption": "Turn recordings of people describing pictures into one dense caption each.",
     "eval": "Judge captions, and score answers of benchmarks.",
     "model": "Inspect, load, convert checkpoints of Molmo; begin one from base models.",
