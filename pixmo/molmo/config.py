@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+import math
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Literal, get_type_hints
 
 Resize = Literal["default", "siglip", "dino", "metaclip"]
 Activation = Literal["quick_gelu", "gelu_tanh", "gelu"]
@@ -111,3 +112,44 @@ class MolmoConfig:
     def image_tokens(self) -> tuple[int, ...]:
         """Ids that count as image where image tokens see each other; `<|image|>` itself never reaches the model."""
         return tuple(self.first_special + offset for offset in (0, 1, 2, 3, 4, 6, 7, 8))
+
+
+_MAY_BE_ZERO = frozenset({"experts", "experts_per_token", "extra_tokens"})
+_MOST_BLOCKS, _MOST = 1000, 2**31  # beyond them making the parts would not end
+
+
+def require_sound(part: MolmoConfig | DecoderConfig | ViTConfig | ConnectorConfig | Yarn) -> None:
+    """ValueError for numbers that no model has, by the name they have here: they came from a file that anybody may have written."""
+    hints = get_type_hints(type(part))
+    for each in fields(part):
+        value, hint = getattr(part, each.name), hints[each.name]
+        if is_dataclass(value):
+            require_sound(value)  # type: ignore[arg-type]  # the parts of a model
+        elif hint is float and not (type(value) in (int, float) and 0 < value < 1e18):
+            raise ValueError(f"{each.name} is {value!r}, not a number above 0")
+        elif hint is int and not (type(value) is int and (value > 0 or each.name in _MAY_BE_ZERO) and value < _MOST):
+            raise ValueError(f"{each.name} is {value!r}, not a whole number above 0")
+        elif hint is bool and type(value) is not bool:
+            raise ValueError(f"{each.name} is {value!r}, not true or false")
+        elif isinstance(value, tuple) and not all(type(one) is int and 0 <= one < _MOST for one in value):
+            raise ValueError(f"{each.name} is {list(value)}, not whole numbers")
+    if isinstance(part, ViTConfig):
+        _require_tower(part)
+    if isinstance(part, DecoderConfig):
+        _require_decoder(part)
+
+
+def _require_tower(tower: ViTConfig) -> None:
+    if tower.depth > _MOST_BLOCKS or tower.width % tower.heads:
+        raise ValueError(f"no tower has {tower.depth} blocks, {tower.width} wide with {tower.heads} heads")
+    here, table = math.prod(tower.grid), tower.positions - tower.class_token
+    if here < 1 or (table != here and math.isqrt(max(table, 0)) ** 2 != table) or table < 1:
+        raise ValueError(f"{tower.positions} positions do for no {tower.image_px} px in patches of {tower.patch_px}")
+
+
+def _require_decoder(decoder: DecoderConfig) -> None:
+    if decoder.depth > _MOST_BLOCKS or decoder.heads % decoder.kv_heads or decoder.head_width % 2:
+        told = f"{decoder.heads} heads over {decoder.kv_heads}, each {decoder.head_width} wide"
+        raise ValueError(f"no language model has {decoder.depth} blocks with {told}")
+    if decoder.experts_per_token > decoder.experts:
+        raise ValueError(f"{decoder.experts_per_token} of {decoder.experts} experts cannot answer")

@@ -7,7 +7,6 @@ print(molmo.ask("dog.jpg", "Describe this image."))
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 from pixmo.molmo.processor import Picture, Processor
 from pixmo.molmo.processor2 import Processor2
+from pixmo.molmo.settings import read_json
 from pixmo.molmo.tokens import MOLMO, Tokens
 from pixmo.molmo.weights.place import Devices
 from pixmo.molmo.weights.read import config_in, load, open_checkpoint
@@ -66,18 +66,23 @@ def open_model(folder: Path | str, *, dtype: torch.dtype | None = None, devices:
 
 def processor_for(config: MolmoConfig, folder: Path | str) -> Processor | Processor2:
     """The processor of a model: tokenizer and settings from `folder`, sizes of crops and context from the model's numbers."""
-    told, px = _settings(Path(folder) / "preprocessor_config.json"), config.vit.image_px
+    told, px = read_json(Path(folder) / "preprocessor_config.json", needed=False), config.vit.image_px
     if px[0] != px[1]:
         raise BadSetting(f"pictures are cut into squares; this tower reads {px[0]} x {px[1]} px")
     sizes: dict[str, Any] = {"crop_px": px[0], "patch_px": config.vit.patch_px}  # Any: fields of either Cropping
-    if isinstance(told.get("max_crops"), int):
-        sizes["max_crops"] = told["max_crops"]
-    if isinstance(told.get("overlap_margins"), list):
-        sizes["margins"] = tuple(told["overlap_margins"])
+    if (most := told.get("max_crops")) is not None:
+        sizes["max_crops"] = _whole("max_crops", [most], 1)[0]
+    if (margins := told.get("overlap_margins")) is not None:
+        sizes["margins"] = _whole("overlap_margins", margins, 2)
     context = config.decoder.max_positions
     if config.family == "molmo":
-        return Processor(Tokens.load(folder, MOLMO), Cropping(**sizes, resize=config.vit.resize), context=context)
+        cropping = Cropping(**sizes, resize=config.vit.resize)
+        made = Processor(Tokens.load(folder, MOLMO), cropping, context=context)
+        # the releases on OLMo count from the tokenizer's size, not from the table's: either may be meant
+        _require_fitting(made.tokens, folder, {config.first_special, config.decoder.vocabulary})
+        return made
     released = Processor2.load(folder)
+    _require_fitting(released.tokens, folder, {config.first_special})
     return replace(released, cropping=replace(released.cropping, **sizes), context=context)
 
 
@@ -89,19 +94,29 @@ def weights_digest(folder: Path | str) -> str:
             return hashlib.file_digest(stream, "sha256").hexdigest()
 
     checkpoint = open_checkpoint(folder)
-    settings = next((path for path in (checkpoint.folder / "config.json",) if path.is_file()), None)
-    files = [*checkpoint.files, *([settings] if settings else [])]
+    settings = checkpoint.folder / "config.json"
+    files = [*checkpoint.files, *([settings] if settings.is_file() else [])]
     with ThreadPoolExecutor(4) as threads:  # hashing lets other threads run
         return hashlib.sha256("\n".join(threads.map(digest, files)).encode()).hexdigest()
 
 
-def _settings(path: Path) -> dict[str, Any]:  # Any: JSON
-    if not path.exists():
-        return {}
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BadSource(f"{path}: cannot be read: {error}") from error
-    if not isinstance(told, dict):
-        raise BadSource(f"{path}: not an object of settings")
-    return told
+def _whole(name: str, told: Any, count: int) -> tuple[int, ...]:  # Any: JSON
+    if (
+        not isinstance(told, list)
+        or len(told) != count
+        or not all(type(each) is int and 0 <= each < 1000 for each in told)
+    ):
+        raise BadSource(
+            f"preprocessor_config.json: {name} is {told}, not {count} small whole number{'s' * (count > 1)}"
+        )
+    return tuple(told)
+
+
+def _require_fitting(tokens: Tokens, folder: Path | str, firsts: set[int]) -> None:
+    """BadSource where the tokens of pictures are not those rows of the embedding that the model learned them as."""
+    if tokens.first_special not in firsts:
+        expected = " or ".join(f"{first:,}" for first in sorted(firsts))
+        raise BadSource(
+            f"{Path(folder) / 'tokenizer.json'}: its tokens of pictures are not numbered from {expected} on, as this model's are; "
+            "it is that of another model"
+        )

@@ -48,6 +48,11 @@ class Tokens:
         self.end_id: int = tokenizer.token_to_id(end)
         self.begin_id: int = tokenizer.token_to_id(begin or end)
         self._special_ids = {tokenizer.token_to_id(name): name for name in special}
+        first = tokenizer.token_to_id(special[0])
+        follow = [*self._special_ids] == [*range(first, first + len(special))]
+        self.first_special: int | None = (
+            first if follow else None
+        )  # None: they do not follow each other, as in every release
         self._id_of_kind = np.array(
             [tokenizer.token_to_id(_NAMES[kind]) if _NAMES[kind] in special else -1 for kind in sorted(Kind)]
         )

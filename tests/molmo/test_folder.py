@@ -87,6 +87,39 @@ def test_settings_of_the_folder_decide_the_crops(folder):
         path.write_text(before)
 
 
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"overlap_margins": ["a", "b"]}, "overlap_margins is"),
+        ({"overlap_margins": [2]}, "not 2 small whole numbers"),
+        ({"max_crops": 10**9}, "max_crops is"),
+        ({"max_crops": True}, "not 1 small whole number"),
+    ],
+)
+def test_settings_that_are_no_sizes_are_refused(tmp_path, told, why):
+    """Sizes of crops are whole numbers, few of them."""
+    folder = save_tiny(tmp_path / "m", "molmo2-tiny")
+    path = folder / "preprocessor_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+    with pytest.raises(BadSource, match=why):
+        open_model(folder)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tokenizer_that_numbers_pictures_otherwise_is_refused(tmp_path, name):
+    """The same tokens at other numbers would be read as other rows of the embedding, and nothing would tell."""
+    folder = save_tiny(tmp_path / "m", name)
+    path = folder / "tokenizer.json"
+    told = json.loads(path.read_text())
+    for each in told["added_tokens"]:
+        each["id"] += each["content"] not in told["model"]["vocab"]
+    marks = [each for each in told["added_tokens"] if each["id"] > 256]
+    told["added_tokens"].insert(1, marks[0] | {"id": 256, "content": "<|one more|>"})
+    path.write_text(json.dumps(told))
+    with pytest.raises(BadSource, match=r"not numbered from 256 on.*another model"):
+        open_model(folder)
+
+
 def test_a_tower_that_is_not_square_is_refused(folder):
     """Crops are squares."""
     config = open_model(folder).model.config

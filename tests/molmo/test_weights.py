@@ -334,6 +334,13 @@ def test_the_settings_of_a_captioner_on_another_tower_come_back(tower):
     [
         ({"hidden_size": "wide"}, "hidden_size is 'wide', not a number"),
         ({"hidden_size": -1}, "hidden_size is -1"),
+        ({"hidden_size": 3584.5}, "width is 3584.5, not a whole number"),
+        ({"num_hidden_layers": 10**9}, "no language model has 1000000000 blocks"),
+        ({"num_key_value_heads": 5}, "28 heads over 5"),
+        ({"rope_theta": float("nan")}, "theta is nan"),
+        ({"max_position_embeddings": True}, "max_positions is True"),
+        ({"layer_norm_type": "default"}, "layer_norm_type is 'default', which no released Molmo has"),
+        ({"clip_qkv": 8}, "clip_qkv is 8"),
         ({"num_attention_heads": 0}, "ZeroDivisionError"),
         ({"vision_backbone": {"image_model_type": "resnet"}}, "no vision tower named 'resnet'"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pixmo.errors import BadSource
-from pixmo.molmo.config import DecoderConfig, ViTConfig, Yarn
+from pixmo.molmo.config import DecoderConfig, ViTConfig, Yarn, require_sound
 from pixmo.molmo.settings import read_json
 from pixmo.molmo.weights.published import ACTIVATIONS, YARN, Json, numbers
 
@@ -51,7 +51,9 @@ def _told(folder: Path, read: Callable[[Json, str], Config]) -> Config:
     where = folder / "config.json"
     told = read_json(where)
     try:
-        return read(told, str(where))
+        made = read(told, str(where))
+        require_sound(made)
+        return made
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise BadSource(f"{where}: not the settings of a base model: {type(error).__name__} at {error}") from error
     except ValueError as error:
@@ -105,7 +107,7 @@ def _tower(told: Json, where: str, image_px: int | None) -> ViTConfig:
     defaults = {"hidden_act": _ACTIVATIONS[kind], "layer_norm_eps": 1e-5 if kind == "clip" else 1e-6}
     vision = defaults | dict(vision)
     side = (image_px or vision["image_size"]) // vision["patch_size"]
-    hidden = vision["mlp_ratio"] * vision["hidden_size"] if kind == "dinov2" else vision["intermediate_size"]
+    hidden = int(vision["mlp_ratio"] * vision["hidden_size"]) if kind == "dinov2" else vision["intermediate_size"]
     px = side * vision["patch_size"]
     return ViTConfig(
         **numbers(_TOWER, vision), **_TOWERS[kind],

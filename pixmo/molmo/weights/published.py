@@ -10,7 +10,16 @@ from typing import Any, get_args
 
 from pixmo.errors import BadSource
 from pixmo.molmo.build import CLIP
-from pixmo.molmo.config import Activation, ConnectorConfig, DecoderConfig, MolmoConfig, Resize, ViTConfig, Yarn
+from pixmo.molmo.config import (
+    Activation,
+    ConnectorConfig,
+    DecoderConfig,
+    MolmoConfig,
+    Resize,
+    ViTConfig,
+    Yarn,
+    require_sound,
+)
 
 Json = Mapping[str, Any]  # parsed JSON of others: any values
 Table = Mapping[str, str]
@@ -60,6 +69,13 @@ def numbers(table: Table, told: Json) -> dict[str, Any]:
     return {ours: told[key] for ours, key in table.items()}
 
 
+def _require(told: Json, **only: object) -> None:
+    """ValueError for a setting that is there and says another thing than the only one our parts know."""
+    for key, value in only.items():
+        if told.get(key, value) != value:
+            raise ValueError(f"{key} is {told[key]!r}, which no released Molmo has; known is {value!r}")
+
+
 def _write(table: Table, of: object) -> dict[str, Any]:
     return {key: getattr(of, ours) for ours, key in table.items()}
 
@@ -75,10 +91,13 @@ def read_config(published: Json, where: str = "config.json", vision: Json | None
         raise BadSource(f"{where}: the model is a {kind!r}, not 'molmo' or 'molmo2'")
     try:
         if kind == "molmo2":
-            return _read_molmo2(published)
-        if "d_model" in published:
-            return _read_trained(published)
-        return _read_molmo(published, vision or published.get("vision_backbone"))
+            made = _read_molmo2(published)
+        elif "d_model" in published:
+            made = _read_trained(published)
+        else:
+            made = _read_molmo(published, vision or published.get("vision_backbone"))
+        require_sound(made)
+        return made
     except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise BadSource(f"{where}: not a Molmo's settings: {type(error).__name__} at {error}") from error
     except ValueError as error:
@@ -88,7 +107,9 @@ def read_config(published: Json, where: str = "config.json", vision: Json | None
 def read_training_config(settings: Json, where: str = "config.yaml") -> MolmoConfig:
     """Our numbers of the `config.yaml` beside a training checkpoint of Molmo (2024)."""
     try:
-        return _read_trained({"max_position_embeddings": settings["model"]["max_sequence_length"]} | settings["model"])
+        made = _read_trained({"max_position_embeddings": settings["model"]["max_sequence_length"]} | settings["model"])
+        require_sound(made)
+        return made
     except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
         told = f"{type(error).__name__} at {error}"
         raise BadSource(f"{where}: not a Molmo's training settings: {told}; give the model's name") from error
@@ -105,6 +126,7 @@ def write_config(config: MolmoConfig, layout: str) -> dict[str, Any]:
 
 
 def _read_molmo(c: Json, vision: Json | None) -> MolmoConfig:
+    _require(c, clip_qkv=None, layer_norm_type="rms")
     heads = c["num_attention_heads"]
     decoder = DecoderConfig(
         **numbers(MOLMO, {"weight_tying": False} | dict(c)),
@@ -118,6 +140,7 @@ def _read_molmo(c: Json, vision: Json | None) -> MolmoConfig:
 
 def _read_trained(c: Json) -> MolmoConfig:
     """The training configuration, which MolmoE-1B publishes as it is."""
+    _require(c, clip_qkv=None, layer_norm_type="rms")
     fused = c["mlp_hidden_size"] or c["mlp_ratio"] * c["d_model"]
     experts = numbers(EXPERTS, c) if c["block_type"] == "moe" else {}
     decoder = DecoderConfig(
@@ -143,6 +166,7 @@ def _read_tower(v: Json) -> tuple[ViTConfig, tuple[int, ...]]:
     kind = v["image_model_type"]
     if kind not in ("openai", "siglip", "dino"):
         raise ValueError(f"no vision tower named {kind!r}")
+    _require(v, image_num_key_value_heads=v["image_num_heads"])
     if v["image_num_heads"] * v["image_head_dim"] != v["image_emb_dim"]:
         raise ValueError("the heads of the vision tower do not make up its width")
     height, width = v["image_default_input_size"]
@@ -221,11 +245,12 @@ def _write_tower(config: MolmoConfig) -> dict[str, Any]:
 def _read_molmo2(c: Json) -> MolmoConfig:
     hub = "vit_config" in c
     v, a, t = c["vit_config" if hub else "vision_config"], c["adapter_config"], c["text_config"]
+    _require(a, hidden_act="silu", pooling_attention_mask=True)
+    _require(t, hidden_act="silu")
     for part in (v, a):
+        _require(part, num_key_value_heads=part["num_attention_heads"])
         if part["num_attention_heads"] * part["head_dim"] != part["hidden_size"]:
             raise ValueError("the heads of a vision part do not make up its width")
-    if a.get("pooling_attention_mask", True) is not True:
-        raise ValueError("pooling without a mask is no released Molmo2's")
     layers = tuple(layer % v["num_hidden_layers"] for layer in a["vit_layers" if hub else "vision_feature_layer"])
     height, width = v["image_default_input_size" if hub else "image_size"]
     vision = numbers(VISION2_HUB if hub else VISION2_NATIVE, v)
