@@ -29,7 +29,7 @@ _MOST_PICTURES = 4
 _STYLE = """
 body{padding:.75rem}
 h1{font-size:1rem;font-weight:400;letter-spacing:0}
-.row{background:var(--card);border:1px solid var(--edge);border-radius:.75rem;padding:1rem;margin:0 0 1rem}
+.row{background:var(--card);border:1px solid var(--edge);border-radius:.75rem;padding:1rem;margin:0 0 1rem;gap:.5rem 1.5rem}
 .row>h2{font-size:1.05rem;overflow-wrap:anywhere}
 @media(min-width:40rem){.row.seen{grid-template-columns:minmax(0,26rem) minmax(0,1fr)}.row.seen>h2{grid-column:1/-1}}
 .pictures{position:static!important;max-height:none!important}
@@ -128,7 +128,7 @@ def _row(card: Card, pictures: Sequence[str]) -> Html:
     looks = tag("div", *_pictures(card, pictures, title), class_="pictures") if pictures else None
     faults = tag("ul", *(tag("li", foreign(f, 300)) for f in card.faults), class_="faults") if card.faults else None
     texts = tag("div", faults, legend(card), *blocks_of(card, lambda sound: None), facts(card), class_="texts")
-    name = tag("h2", f"{card.number} ", foreign(title, 140), dir="auto")
+    name = tag("h2", tag("span", f"{card.number} ", class_="soft"), foreign(title, 140), dir="auto")
     return tag("article", name, looks, texts, class_="row seen" if looks else "row alone")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -69,10 +70,10 @@ def write_static(
     Raises BadFolder where something else stands, BadSetting where the rows do not fit into the size.
     """
     plan = plan or Plan()
-    out = out.expanduser()
+    out = Path(os.path.abspath(out.expanduser()))
     before = out.with_name(f".{out.name}.before")
     _check(out, before)
-    with disk_errors(out), claimed(out.absolute().parent) as work:
+    with disk_errors(out), claimed(out.parent) as work:
         written = _Writing(data, work / "site", plan, on_rows).write(work)
         _swap(work / "site", out, before)
     return written

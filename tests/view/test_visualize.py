@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from pixmo.cli.visualize import command
-from pixmo.errors import UnknownName
+from pixmo.errors import MissingExtra, UnknownName
 from tests.view.serving import picture, points, write_set
 
 
@@ -62,3 +63,10 @@ def test_an_unknown_name_is_told(tmp_path: Path) -> None:
     """With the names there are."""
     with pytest.raises(UnknownName, match="no set or file named 'no-such-set'"):
         visualize("no-such-set", tmp_path)
+
+
+def test_what_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the packages of the viewer: what to install."""
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(MissingExtra, match=r"pixmo\[view\]"):
+        visualize("any", tmp_path)
