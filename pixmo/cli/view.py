@@ -23,6 +23,8 @@ from pixmo.records.places import Unit
 @click.option("--split", help="Show only this split.")
 @click.option("--as", "record", metavar="KIND", help=f"What a row is: {', '.join(KINDS)}.  [default: as the data say]")
 @click.option("--unit", metavar="UNIT", help=f"What coordinates count: {', '.join(Unit)}.")
+@click.option("--against", metavar="OLD", help="Another version of the set, to see what differs; or an evaluation set, to see leaks beside its pictures.")
+@click.option("--probe", type=click.Path(path_type=Path), metavar="FOLDER", help="What `pixmo train probe` found.  [default: DATA's name and -probe]")
 @click.option("--port", type=click.IntRange(0, 65535), default=8766, help="The port to listen on; 0 takes a free one.")
 @click.option("--bind", default="127.0.0.1", help="The address to listen on; without it, only this machine is served.")
 @click.option("--url", help="What the page's address begins with, where others reach this machine by another name.")
@@ -35,7 +37,7 @@ from pixmo.records.places import Unit
 )
 @static_options
 def command(
-    data: str, split: str | None, record: str | None, unit: str | None, port: int, bind: str, url: str | None, no_browser: bool,
+    data: str, split: str | None, record: str | None, unit: str | None, against: str | None, probe: Path | None, port: int, bind: str, url: str | None, no_browser: bool,
     export_flags: Path | None, static: Static,
 ) -> None:  # fmt: skip
     """Look at a set in the browser: pictures with points, captions, questions, whatever its rows hold.
@@ -61,6 +63,7 @@ def command(
     if static.out is not None:
         write_pages(opened, static.out, static.plan())
         return
+    compared = open_data(against, as_=record, unit=unit) if against is not None else None
     sock, site = listen(address)
     with sock:
         for broken in opened.broken:
@@ -71,4 +74,4 @@ def command(
         print(f"open {site.origin}/   (Ctrl-C stops)", flush=True)
         if not no_browser:
             Thread(target=webbrowser.open, args=(f"{site.origin}/",), daemon=True).start()
-        serve(app_of(opened, site), sock, address)
+        serve(app_of(opened, site, against=compared, probe=probe), sock, address)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
@@ -11,6 +13,7 @@ from starlette.responses import Response
 from pixmo.page.html import Child, Html, foreign, tag
 from pixmo.view.flags import Flags
 from pixmo.view.index import Index
+from pixmo.view.left_out import LeftOut
 from pixmo.view.query import Query
 from pixmo.view.source import DataSet
 from pixmo.view.thumbs import Pictures
@@ -19,7 +22,7 @@ from pixmo.web.guard import POLICY
 
 SCRIPT = "view.js"
 FORMS = POLICY.replace("form-action 'none'", "form-action 'self'")  # filters are a form
-NAV: list[tuple[str, str]] = [("", "Rows"), ("statistics", "Statistics")]
+NAV: list[tuple[str, str]] = [("", "Rows"), ("statistics", "Statistics"), ("duplicates", "Duplicates"), ("leaks", "Leaks"), ("failures", "Failures"), ("differences", "Differences"), ("probe", "Probe")]  # fmt: skip
 """Path and name of each page that the bar on top leads to; rooms that add pages add theirs."""
 
 KEYS = (
@@ -31,12 +34,19 @@ KEYS = (
 
 @dataclass(frozen=True)
 class View:
-    """What the pages are made of."""
+    """What the pages are made of. `against` is the set it is compared with, `probe` the folder of a training probe of it."""
 
     data: DataSet
     index: Index
     pictures: Pictures
     flags: Flags
+    against: DataSet | None = None
+    probe: Path | None = None
+
+    @cached_property
+    def left(self) -> LeftOut:
+        """What the run still has of rows that are not in the set."""
+        return LeftOut(self.data)
 
 
 def page_of(

@@ -27,6 +27,7 @@ from pixmo.view.index_cache import cache_folder
 from pixmo.view.marks import PALETTE
 from pixmo.view.masks import mask_png
 from pixmo.view.pages_grid import grid_page, waiting_page
+from pixmo.view.pages_more import more_pages
 from pixmo.view.pages_row import row_page
 from pixmo.view.pages_statistics import statistics_page
 from pixmo.view.sounds import sound_of
@@ -43,14 +44,16 @@ ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width=
 Page = Callable[[Request, View], Response]
 
 
-def app_of(data: DataSet, site: Site, cache: Path | None = None) -> ASGIApp:
-    """The application that shows a set. `cache` is where what is computed of it is kept."""
-    return application(routes_of(view_of(data, cache or cache_folder())), site, *_files())
+def app_of(
+    data: DataSet, site: Site, cache: Path | None = None, against: DataSet | None = None, probe: Path | None = None
+) -> ASGIApp:
+    """The application that shows a set. `cache` is where what is computed of it is kept; `against` and `probe` as View has them."""
+    return application(routes_of(view_of(data, cache or cache_folder(), against, probe)), site, *_files())
 
 
-def view_of(data: DataSet, cache: Path) -> View:
+def view_of(data: DataSet, cache: Path, against: DataSet | None = None, probe: Path | None = None) -> View:
     """What the pages are made of; nothing is read yet."""
-    return View(data, Index(data, cache), Pictures(data), Flags(data, cache))
+    return View(data, Index(data, cache), Pictures(data), Flags(data, cache), against, probe)
 
 
 def routes_of(view: View) -> list[Route]:
@@ -59,6 +62,7 @@ def routes_of(view: View) -> list[Route]:
         ("/", _rows), ("/filters", _filters), ("/random", _random), ("/statistics", _statistics), ("/flags.parquet", _flags), ("/go", _go), ("/row/{number:int}.json", _plain), ("/row/{number:int}", _row),
         ("/thumb/{number:int}/{picture:int}", _thumb), ("/picture/{number:int}/{picture:int}", _picture),
         ("/mask/{number:int}/{record:int}/{colour:int}", _mask), ("/sound/{number:int}/{sound:int}", _sound),
+        *more_pages(view),
     ]  # fmt: skip
     return [
         *(Route(path, _handler(page, view)) for path, page in pages),

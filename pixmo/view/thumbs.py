@@ -142,7 +142,7 @@ class Pictures:
         if kept is not None:
             return kept
         data = self._one(number, picture)
-        made = _small(data) if data is not None else _stand_in(self._missing(number))
+        made = small(data) if data is not None else _stand_in(self._missing(number))
         with self._keeping:
             return self._thumbs.add((number, picture), made)
 
@@ -193,7 +193,7 @@ class Pictures:
             yield from opened.iter_batches(batch_size=BATCH_ROWS, row_groups=[inside], columns=[self.column])
 
 
-def _small(data: bytes) -> Served:
+def small(data: bytes) -> Served:
     """A thumbnail. JPEG is decoded at a fraction of its size; what Pillow does not like is looked at whole, to say why."""
     name = format_of(data)
     size = declared(data, name) if name else None
