@@ -27,6 +27,7 @@ VERBS = {
     "predict": "Let a Molmo caption, point, count or answer for every row of a set.",
     "train": "Train a captioner; probe in a small run whether a set is sound.",
     "view": "Look at a set in the browser, or write it as a folder of pages.",
+    "visualize": "Write a set as pages, with the options of Ai2's script.",
     "run": "Run a recipe into a folder.",
     "init": "Copy a recipe to edit.",
     "retry": "Ask again for the rows whose answer may change.",
