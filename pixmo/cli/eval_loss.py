@@ -43,6 +43,8 @@ class Loss:
     def __post_init__(self) -> None:
         if self.limit == 0 or self.batch_size < 1 or self.workers < 1:
             raise BadSetting("--limit, --batch-size and --workers are at least 1")
+        if self.seed >= 2**32:
+            raise BadSetting("--seed is below 2^32")
 
 
 @click.command()

@@ -22,12 +22,14 @@ import torch
 from pixmo import __version__
 from pixmo.errors import BadFolder, BadSource, UnknownName
 from pixmo.evaluate.statistics.formulas import mean
-from pixmo.evaluate.statistics.resample import Floats, estimate, resampled
+from pixmo.evaluate.statistics.paired import p_value
+from pixmo.evaluate.statistics.resample import Estimate, Floats, estimate, resampled
 from pixmo.ids import digest_of, short
 from pixmo.molmo.folder import weights_digest
 from pixmo.molmo.processor import Inputs
 from pixmo.storage.lock import locked
-from pixmo.storage.publish import publish_bytes, publishing
+from pixmo.storage.publish import is_temporary, publish_bytes, publishing, sweep
+from pixmo.text.prompts_naming import Naming
 from pixmo.train.probe_fit import Learner, costs
 from pixmo.train.probe_page import Suspect, page_of, words_of
 from pixmo.train.probe_sample import Sample, dealt, halves, order
@@ -39,6 +41,7 @@ VERSION = 1  # of the way pieces are made
 BATCH, GOAL = 8, 0.05  # rows learned by heart, and the loss at which they are
 FEWEST = 16  # rows and pictures, of which each half gets some
 TOP = 24  # rows shown
+SURE = 0.99  # of a verdict about pictures: a set is asked once, and chance has many sets
 TELLS, NO_DIFFERENCE, WORSE, NOT_MEASURED = (
     "pictures tell about captions",
     "no difference measured",
@@ -75,15 +78,18 @@ def probe(
     for name in only:
         if name not in PIECES:
             raise UnknownName("question", name, PIECES)
-    if out.exists() and (not out.is_dir() or {each.name for each in out.iterdir()} - _OURS):
-        raise BadFolder(f"{out}: not a folder of a probe; name a new one")
+    _require_ours(out)
     learner = Learner(
         settings.model, torch.device(device), steps=settings.steps, rate=settings.rate, seed=settings.seed
     )
-    styled = Styled(settings.source, learner.processor, context=learner.context, seed=settings.seed)
+    # with lengths told, as captioners are trained, rows could be learned by heart from the question alone
+    styled = Styled(
+        settings.source, learner.processor, context=learner.context, seed=settings.seed, naming=Naming.STYLE
+    )
     styled.require_styles(styled.examples.rows)
     sample = Sample(styled, settings.rows, settings.seed)
     with locked(out, str(out)):
+        sweep(out)
         run = _Run(settings, out, learner, sample, on_step)
         asked = [name for name in PIECES if name in only or all(run.path(piece).is_file() for piece in PIECES[name])]
         if set(asked) - {"overfit"}:
@@ -227,9 +233,10 @@ def _why(run: _Run, row: int, batch: Sequence[int], curve: Sequence[float]) -> s
 def _shuffle(run: _Run) -> Plain:
     """Whether pictures tell about captions.
 
-    Two models trained from the same weights in the same order differ by chance even where pictures tell nothing. So each is measured
-    against itself: how much more a held-out caption costs it beside another row's picture than beside its own. That is 0 but for the
-    draw of rows in a set whose pictures tell nothing, whatever the training did.
+    Two models trained from the same weights in the same order differ by chance even where pictures tell nothing: in three of eight
+    such sets their losses on the same rows differed by more than a 95 % interval over rows allows. So each is measured against itself:
+    how much more a held-out caption costs it beside another row's picture than beside its own. In a set whose pictures tell nothing
+    that is 0 but for the draw of rows, whatever the training did.
     """
     learned, asked = run.halves
     if run.deal(learned, run.settings.seed) is None or run.deal(asked, run.settings.seed + 1) is None:
@@ -242,11 +249,14 @@ def _shuffle(run: _Run) -> Plain:
         "difference": _columns(run, (shuffled.own, true.own)),
     }
     drawn = resampled(columns, seed=run.settings.seed)
-    found = {name: estimate(columns[name], drawn[name], mean) for name in columns}
-    low, high = found["gained"].low, found["gained"].high
-    verdict = TELLS if low is not None and low > 0 else WORSE if high is not None and high < 0 else NO_DIFFERENCE
+    found = {name: estimate(columns[name], drawn[name], mean, SURE) for name in columns}
+    gained = columns["gained"][:, :1]
+    p = p_value(
+        np.concatenate([np.zeros_like(gained), gained], axis=1), lambda sums: sums[..., 0], seed=run.settings.seed
+    )
     return {
-        "verdict": verdict,
+        "verdict": _verdict(found["gained"], p),
+        "p": round(p, 6),
         "held_out": len(asked),
         "trained_on": len(learned),
         **{name: plain_estimate(each) for name, each in found.items()},
@@ -266,6 +276,16 @@ def _columns(run: _Run, *signed: tuple[Mapping[int, Sequence[float]], Mapping[in
         there[0] += one - sum(rest)
         there[1] += len(signed[0][0][row])
     return np.array(list(sums.values()))
+
+
+def _verdict(gained: Estimate, p: float) -> str:
+    """A difference has to be beyond its interval and beyond chance.
+
+    Intervals from few rows, some of which differ greatly, miss 0 too often; swapping the two pictures of a row is exact there.
+    """
+    if gained.low is None or gained.high is None or gained.low <= 0 <= gained.high or p >= 1 - SURE:
+        return NO_DIFFERENCE
+    return TELLS if gained.low > 0 else WORSE
 
 
 def _suspicious(run: _Run) -> Plain:
@@ -326,6 +346,11 @@ def _about(settings: Probe, run: _Run) -> Plain:
         "context": run.learner.context,
         "left_out": sample.left_out,
     }
+
+
+def _require_ours(out: Path) -> None:
+    if out.exists() and not (out.is_dir() and all(each.name in _OURS or is_temporary(each) for each in out.iterdir())):
+        raise BadFolder(f"{out}: not a folder of a probe; name a new one")
 
 
 def _require_halves(settings: Probe, sample: Sample) -> None:

@@ -163,9 +163,9 @@ def _shuffle(found: Plain) -> Html:
         f"Two models began with the same weights and saw the same {count(found['trained_on'])} rows in the same order, one with every caption "
         f"beside its picture, one with captions dealt to other pictures. Both were asked about {count(found['held_out'])} other rows: how much "
         "more does a caption cost beside another row's picture than beside its own? Each model is measured against itself, because two "
-        "trainings differ by chance also where pictures say nothing.",
+        f"trainings differ by chance also where pictures say nothing. Chance alone makes as large a difference with p = {found['p']:.4f}.",
         _table(
-            ("", "Nats a token, 95 % interval"),
+            ("", "Nats a token, 99 % interval"),
             [tag("tr", tag("th", name, scope="row"), tag("td", _interval(one), class_="number")) for name, one in rows],
         ),
         tag(

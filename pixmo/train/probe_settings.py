@@ -35,6 +35,8 @@ class Probe:
     def __post_init__(self) -> None:
         if min(self.rows, self.steps, self.batch_size) < 1 or self.rate < 0:
             raise BadSetting("--rows, --steps and --batch-size are at least 1, --rate is not negative")
+        if self.seed >= 2**32:
+            raise BadSetting("--seed is below 2^32")
 
     @property
     def source(self) -> Source:

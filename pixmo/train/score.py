@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 from pixmo.molmo.processor import SHARED, Inputs, Processor
 from pixmo.molmo.processor2 import Processor2
+from pixmo.text.prompts_naming import Naming
 from pixmo.text.prompts_records import examples_of
 from pixmo.train.examples import Draw, Example, Examples, Texts
 from pixmo.train.settings import Source
@@ -179,13 +181,19 @@ def _figures(sums: Floats, loss: Estimate, accuracy: Estimate) -> Figures:
 class Styled:
     """The rows of a source as sequences that know the style of each of their annotations."""
 
-    def __init__(self, source: Source, processor: Processor | Processor2, **how: Any) -> None:
-        """Any: the options of `Examples`."""
-        self.examples = Examples(source, processor, **how)
-        self.context: int = how["context"]
-        self._new: Callable[[str], Examples] = lambda style: Examples(
-            replace(source, styles=(style,)), processor, **how | {"rows": self.examples.rows}
-        )
+    def __init__(
+        self,
+        source: Source,
+        processor: Processor | Processor2,
+        *,
+        context: int,
+        seed: int,
+        naming: Naming | None = None,
+    ) -> None:
+        """`naming`: what stands before each question, instead of what the source's prompts say."""
+        self.context, self._naming = context, naming
+        self._make = partial(Examples, processor=processor, context=context, seed=seed)
+        self.examples = self._named(self._make(source))
         self._by_style: dict[str, Examples] = {}
 
     def require_styles(self, rows: Rows) -> None:
@@ -201,16 +209,25 @@ class Styled:
         told: list[tuple[str, list[str]]] = []
         reason = "nothing is known to ask about it"
         for style in self.examples.source.styles or _styles(draw.row):
-            if style not in self._by_style:
-                self._by_style[style] = self._new(style)
             try:
-                told += [(style, turns) for turns in self._by_style[style].texts(draw)]
+                told += [(style, turns) for turns in self._of(style).texts(draw)]
             except BadRecord as error:
                 reason = str(error)
         if not told:
             raise BadRecord(reason)
         texts: Texts = [turns for _, turns in told]
         return self.examples.example(draw, texts), [style for style, _ in told]
+
+    def _of(self, style: str) -> Examples:
+        if style not in self._by_style:
+            source = replace(self.examples.source, styles=(style,))
+            self._by_style[style] = self._named(self._make(source, rows=self.examples.rows))
+        return self._by_style[style]
+
+    def _named(self, examples: Examples) -> Examples:
+        if self._naming is not None:
+            examples.prompts = replace(examples.prompts, naming=self._naming)
+        return examples
 
     def made(self, draw: Draw) -> tuple[Example, list[str]] | str:
         """As `example`; instead of an error its words."""

@@ -87,6 +87,7 @@ def test_rows_that_do_not_say_what_they_are(data, model, tmp_path, capsys):
         (["--styles", "long_captoin"], "did you mean 'long_caption'?"),
         (["--device", "tpu9"], "no device named 'tpu9'"),
         (["--batch-size", "0"], "at least 1"),
+        (["--seed", "4294967296"], "below 2^32"),
         (["--split", "validation"], "validation"),
         (["--prompts", "molmo3"], "did you mean"),
     ],
@@ -117,7 +118,10 @@ def test_help_needs_no_torch_and_the_rest_says_so(data, model):
             [sys.executable, "-c", BLOCKED, *told], capture_output=True, text=True, env=environment, check=False
         )
 
-    assert called("eval", "loss", "--help").returncode == 0
+    for word in (("eval", "loss"), ("train", "probe")):
+        assert called(*word, "--help").returncode == 0
+    probed = called("train", "probe", data)
+    assert (probed.returncode, "pip install 'pixmo[molmo]'" in probed.stderr) == (2, True)
     refused = called("eval", "loss", data, "--model", model)
     assert (refused.returncode, refused.stderr) == (
         2, "pixmo: pixmo eval loss needs an extra: pip install 'pixmo[molmo]'\n"
