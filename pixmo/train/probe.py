@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
-from pixmo import __version__
 from pixmo.errors import BadFolder, BadSource, UnknownName
 from pixmo.evaluate.statistics.formulas import mean
 from pixmo.evaluate.statistics.paired import p_value
@@ -35,7 +34,7 @@ from pixmo.train.probe_page import Suspect, page_of, words_of
 from pixmo.train.probe_sample import Sample, dealt, halves, order
 from pixmo.train.probe_settings import PIECES, Probe
 from pixmo.train.score import Styled
-from pixmo.train.score_report import plain_estimate
+from pixmo.train.score_report import plain_estimate, version_here
 
 VERSION = 1  # of the way pieces are made
 BATCH, GOAL = 8, 0.05  # rows learned by heart, and the loss at which they are
@@ -336,7 +335,7 @@ def _about(settings: Probe, run: _Run) -> Plain:
         name.rstrip("_"): value for name, value in asdict(settings).items() if name not in ("data", "model") and value
     }
     return {
-        "pixmo": __version__,
+        "pixmo": version_here(),
         "data": Path(settings.data).name,
         "model": Path(settings.model).name if settings.model else "from scratch",
         "settings": told,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pixmo import __version__
 from pixmo.evaluate.statistics.resample import Estimate
 from pixmo.storage.publish import publish_bytes, publishing
 from pixmo.train.score import OF_ALL, Figures, Scored, figures
@@ -24,7 +24,7 @@ def as_plain(scored: Scored, source: Source, model: str, seed: int = 0) -> dict[
     found = figures(scored, seed=seed)
     asked = {key.rstrip("_"): value for key, value in asdict(source).items() if key not in ("path", "share") and value}
     return {
-        "pixmo": __version__,
+        "pixmo": version_here(),
         "data": Path(source.path).name,
         "model": model,
         "asked": asked | {"seed": seed},
@@ -50,6 +50,14 @@ def plain_figures(found: Figures) -> dict[str, Any]:  # Any: plain JSON
 def plain_estimate(found: Estimate) -> dict[str, float | None]:
     """A value with its interval, to six places, which no machine's last bits reach."""
     return {name: None if value is None else round(value, DIGITS) + 0.0 for name, value in found._asdict().items()}
+
+
+def version_here() -> str:
+    """That of the installed package."""
+    try:
+        return version("pixmo")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0+unknown"
 
 
 def write_scores(out: Path, results: dict[str, Any], scored: Scored) -> None:
