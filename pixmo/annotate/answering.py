@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +39,7 @@ class Answering(Collecting):
         """What a browser sent as it is stored. Refused with 400 when it is nothing sensible."""
 
     @abstractmethod
-    def corrected(self, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+    def corrected(self, task: Task, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
         """A stored value with what the owner made of it. Refused with 400 when that is nothing sensible."""
 
     @abstractmethod
@@ -71,12 +70,18 @@ class Answering(Collecting):
         task = self.tasks.task(picture)
         if task is None:
             raise Refused(404, "no such picture")
-        with suppress(BadSource):  # decoded before the database is held: it is kept for what follows
-            facts_of(self.images, task.file)
+        self._must_be_there(task)
         value = self.answers.give(
             person, token, picture, self.version, lambda: self.value_of(task, picture, person, told)
         )
         return self.feedback_of(task, value)
+
+    def _must_be_there(self, task: Task) -> None:
+        """Decodes the picture before the database is held; it is kept for what follows. Refused with 422 when it is gone."""
+        try:
+            facts_of(self.images, task.file)
+        except BadSource as error:
+            raise Refused(422, "the server cannot read this picture now; submit again later, or skip it") from error
 
     def feedback_of(self, task: Task, value: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
         """What somebody is told of a submission: how they did, of a gold task, where that is wished."""
@@ -120,9 +125,10 @@ class Answering(Collecting):
             raise Refused(404, "no such submission")
         task = self.tasks.task(found.picture)
         assert task is not None  # a submission has one
-        corrected = (
-            found.value | self.value_of(task, found.picture, found.person, told) if verdict == "correct" else None
-        )
+        corrected = None
+        if verdict == "correct":
+            self._must_be_there(task)
+            corrected = self.corrected(task, found.value, told)
         self.answers.review(number, verdict, note, corrected)
 
     async def owners_picture(self, request: Request) -> Response:

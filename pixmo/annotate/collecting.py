@@ -116,7 +116,7 @@ class Collecting(ABC):
         person = await self.annotator(request)
         if (await read_json(request)).get("version") != self.version:
             raise Refused(409, "the text has changed; please read it again")
-        await run_in_threadpool(self.people.agree, person.id, self.version)
+        await self.kept(self.people.agree, person.id, self.version)
         return JSONResponse({})
 
     async def skip(self, request: Request) -> Response:
@@ -127,9 +127,9 @@ class Collecting(ABC):
         if not isinstance(reason, str) or reason not in REASONS_OF[self.kind]:
             raise Refused(400, "no reason of the list, or too long a note")
         picture, note = number_of(told.get("picture")), text_of(note, MAX_NOTE, "a note")
-        if not await run_in_threadpool(self.tasks.skip, picture, person.id, reason, note):
+        if not await self.kept(self.tasks.skip, picture, person.id, reason, note):
             raise Refused(409, "this picture is not open to you")
-        await run_in_threadpool(publish_skips, self.out, self.images, self.store)
+        await self.kept(publish_skips, self.out, self.images, self.store)
         return JSONResponse({})
 
     async def picture(self, request: Request) -> Response:

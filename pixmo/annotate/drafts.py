@@ -7,6 +7,7 @@ runs on a loop of its own, so that its connections outlast a request of a browse
 from __future__ import annotations
 
 import asyncio
+import secrets
 import threading
 import time
 from dataclasses import replace
@@ -22,6 +23,7 @@ from pixmo.engines.chat.settings import ChatSettings
 from pixmo.errors import PixmoError
 from pixmo.web.refused import Refused
 
+_FIELDS = "id, question, draft, model, coalesce(reason, '')"
 MOST_REJECTED = 5  # drafts that a model is reminded of
 SYSTEM = (
     "You answer a question about a picture that you cannot see; what others wrote about it is given to you. Answer the question "
@@ -30,11 +32,12 @@ SYSTEM = (
 
 
 class Draft(NamedTuple):
-    """A draft with its number; `reason` says why it was rejected, and is empty as long as it was not."""
+    """A draft with its number, and whose it is; `reason` says why it was rejected, and is empty as long as it was not."""
 
     id: int
     question: str
     text: str
+    model: str
     reason: str
 
 
@@ -43,48 +46,38 @@ class Drafts:
 
     def __init__(self, store: Store, engine: Engine | None) -> None:
         self._store, self._engine = store, engine
+        self._model = engine.model if engine else ""
 
     @property
     def can_ask(self) -> bool:
         """Whether there is a model."""
         return self._engine is not None
 
-    @property
-    def model(self) -> str:
-        """Its name, or nothing."""
-        return self._engine.model if self._engine else ""
-
     def of(self, person: str, picture: int) -> list[Draft]:
         """All that somebody was given for a picture, the oldest first."""
-        told = (
-            "SELECT id, question, draft, coalesce(reason, '') FROM drafts WHERE person = ? AND picture = ? ORDER BY id"
-        )
+        told = f"SELECT {_FIELDS} FROM drafts WHERE person = ? AND picture = ? ORDER BY id"
         return [Draft(*row) for row in self._store.rows(told, person, picture)]
 
     def known(self, person: str, picture: int, token: str) -> Draft | None:
         """What was given for a request already."""
         check_token(token)
-        found = self._store.one(
-            "SELECT id, question, draft, coalesce(reason, '') FROM drafts WHERE person = ? AND picture = ? AND token = ?",
-            person,
-            picture,
-            token,
-        )
+        told = f"SELECT {_FIELDS} FROM drafts WHERE person = ? AND picture = ? AND token = ?"
+        found = self._store.one(told, person, picture, token)
         return Draft(*found) if found else None
 
     def reject(self, person: str, picture: int, number: int, reason: str) -> None:
-        """Notes why somebody rejected a draft. Refused with 409 when it is not theirs."""
+        """Notes why somebody rejected a draft; the first reason stays. Refused with 409 when it is not theirs."""
         with self._store.change():
             if all(one.id != number for one in self.of(person, picture)):
                 raise Refused(409, "this draft is not yours")
-            self._store.do("UPDATE drafts SET reason = ? WHERE id = ?", reason, number)
+            self._store.do("UPDATE drafts SET reason = ? WHERE id = ? AND reason IS NULL", reason, number)
 
     def put(self, person: str, picture: int, token: str, question: str, text: str, key: str) -> Draft:
         """Keeps a draft; that of the same token where there is one."""
         with self._store.change():
             self._store.do(
-                "INSERT OR IGNORE INTO drafts (picture, person, token, question, draft, key, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                picture, person, token, question, text, key, time.time(),
+                "INSERT OR IGNORE INTO drafts (picture, person, token, question, draft, model, key, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                picture, person, token, question, text, self._model, key, time.time(),
             )  # fmt: skip
             found = self.known(person, picture, token)
         if found is None:
@@ -148,7 +141,7 @@ class Engine:
         is_told = answer.outcome is ChatOutcome.OK and bool(answer.value)
         with self._store.change():  # what was paid counts, also for nothing
             text = (answer.value or "").strip()
-            kept = key if is_told else f"{key} {time.time_ns()}"
+            kept = key if is_told else f"{key} {secrets.token_hex(8)}"
             self._store.do("INSERT OR REPLACE INTO chats VALUES (?, ?, ?, ?)", kept, text, answer.cost, time.time())
         if not is_told:
             raise Refused(503, f"the model gave no answer ({answer.outcome}); ask again, or write it")

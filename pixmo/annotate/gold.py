@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pixmo.annotate.listed import rows_of
-from pixmo.annotate.points import MAX_LABEL, points_in
+from pixmo.annotate.listed import MAX_LABEL, MAX_TEXT, picture_in, rows_of, text_in
+from pixmo.annotate.points import points_in
 from pixmo.annotate.tasks import Task
 from pixmo.errors import BadSource
-from pixmo.sources.pictures import read_picture
 from pixmo.web.refused import Refused
 
 
@@ -18,14 +17,14 @@ def gold_points(path: Path, folder: Path) -> list[Task]:
     """Columns `image` (a path from `folder`, that of the other pictures), `label`, and `points`: pairs of percentages, maybe none."""
     tasks = []
     for where, row in rows_of(path):
-        label = _text(row, "label", where)[:MAX_LABEL]
+        label = _needed(row, "label", where)
         told = row.get("points")
         try:
             points = points_in(json.loads(told) if isinstance(told, str) else told)
         except (Refused, ValueError) as error:
             why = error.why if isinstance(error, Refused) else "they are no JSON"
             raise BadSource(f"{where}: `points` should be such as [[25, 75]], in percent: {why}") from error
-        tasks.append(Task(_inside(folder, row["image"], where), label, known=json.dumps(points)))
+        tasks.append(Task(_picture(folder, row, where), label, known=json.dumps(points)))
     return tasks
 
 
@@ -40,22 +39,21 @@ def gold_questions(path: Path, folder: Path) -> list[Task]:
             )
         if not isinstance(right, bool):
             raise BadSource(f"{where}: `right` should be true or false")
-        known = {"draft": _text(row, "answer", where), "right": right}
-        image, question = _inside(folder, row["image"], where), _text(row, "question", where)
+        known = {"draft": _needed(row, "answer", where), "right": right}
+        image, question = _picture(folder, row, where), _needed(row, "question", where)
         tasks.append(Task(image, question, known=json.dumps(known, ensure_ascii=False)))
     return tasks
 
 
-def _inside(folder: Path, image: str, where: str) -> str:
+def _picture(folder: Path, row: dict[str, Any], where: str) -> str:
     try:
-        read_picture(folder, image)
-    except (BadSource, ValueError) as error:
+        return picture_in(folder, row)
+    except BadSource as error:
         raise BadSource(f"{where}: {error}") from error
-    return (folder / image).resolve().relative_to(folder.resolve()).as_posix()
 
 
-def _text(row: dict[str, Any], name: str, where: str) -> str:
-    value = row.get(name)
-    if not isinstance(value, str) or not value.strip():
+def _needed(row: dict[str, Any], name: str, where: str) -> str:
+    text = text_in(row, name, where, MAX_TEXT if name == "answer" else MAX_LABEL)
+    if not text:
         raise BadSource(f"{where}: says no `{name}`")
-    return value.strip().encode(errors="replace").decode()
+    return text

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pixmo.annotate.pictures import fault_of, pictures_of
+from pixmo.annotate.pictures import beginning_of, fault_of, pictures_of
 from pixmo.annotate.tasks import Task
 from pixmo.errors import BadSource
-from pixmo.sources.pictures import read_picture
 
 SUFFIXES = (".csv", ".jsonl")
 MAX_TEXT = 20_000
@@ -39,12 +38,13 @@ def tasks_of(images: Path, column: str, told: tuple[str, ...] = ()) -> Listed:
     tasks: dict[tuple[str, str], Task] = {}
     left_out = []
     for where, row in rows_of(images):
-        file, why = _picture(images.parent, row)
-        if why:
-            left_out.append(f"{where}: {why}; left out")
+        try:
+            file = picture_in(images.parent, row)
+        except BadSource as error:
+            left_out.append(f"{where}: {error}; left out")
             continue
-        label = _text(row.get(column), where, column, MAX_LABEL)
-        known = "\n\n".join(filter(None, (_text(row.get(name), where, name, MAX_TEXT) for name in told)))
+        label = text_in(row, column, where, MAX_LABEL)
+        known = "\n\n".join(filter(None, (text_in(row, name, where, MAX_TEXT) for name in told)))
         tasks.setdefault((file, label), Task(file, label, known))
     if not tasks:
         raise BadSource(f"{images}: names no picture that browsers show, in a column `image`")
@@ -83,16 +83,17 @@ def _jsonl(text: str) -> Iterator[tuple[int, Any]]:
             yield number, json.loads(line)
 
 
-def _picture(folder: Path, row: dict[str, Any]) -> tuple[str, str]:
-    """The name of a row's picture in the folder, and why it cannot be shown."""
-    try:
-        head = read_picture(folder, row["image"])[:4096]
-    except (BadSource, ValueError) as error:
-        return "", str(error)
-    return (folder / row["image"]).resolve().relative_to(folder.resolve()).as_posix(), fault_of(head) or ""
+def picture_in(folder: Path, row: dict[str, Any]) -> str:
+    """The name of a row's picture in the folder. Raises BadSource when it cannot be shown."""
+    why = fault_of(beginning_of(folder, row["image"]))
+    if why:
+        raise BadSource(f"{folder / row['image']}: {why}")
+    return (folder / row["image"]).resolve().relative_to(folder.resolve()).as_posix()
 
 
-def _text(value: Any, where: str, name: str, most: int) -> str:
+def text_in(row: dict[str, Any], name: str, where: str, most: int) -> str:
+    """A text of a row, empty where it has none. Raises BadSource for what is no text, or too long."""
+    value = row.get(name)
     if value is None:
         return ""
     if not isinstance(value, str) or len(value) > most:

@@ -15,8 +15,8 @@ SELECT p.file, u.file, u.person, u.consent FROM uploads u JOIN pictures p ON p.i
 WHERE u.file IS NOT NULL AND q.role != 'gone' ORDER BY p.file, u.id
 """
 _SKIPPED = """
-SELECT p.file, a.person, a.reason, a.note FROM assignments a JOIN pictures p ON p.id = a.picture
-WHERE a.state = 'skipped' ORDER BY p.file, a.at
+SELECT p.file, p.label, a.person, a.reason, a.note FROM assignments a JOIN pictures p ON p.id = a.picture
+WHERE a.state = 'skipped' AND p.known IS NULL ORDER BY p.file, a.at
 """
 
 
@@ -26,13 +26,19 @@ def publish_manifest(out: Path, images: Path, store: Store) -> None:
 
 
 def publish_skips(out: Path, images: Path, store: Store) -> None:
-    """Writes `skips.jsonl`: a line per skip."""
+    """Writes `skips.jsonl`: a line per skip; `label` is what was asked, where something was."""
     names = Names(out, images)
     publish_lines(
         out / SKIPS,
         (
-            {"image": names.of(file), "annotator": person, "reason": reason, "note": note}
-            for file, person, reason, note in store.rows(_SKIPPED)
+            {
+                "image": names.of(file),
+                **({"label": label} if label else {}),
+                "annotator": person,
+                "reason": reason,
+                "note": note,
+            }
+            for file, label, person, reason, note in store.rows(_SKIPPED)
         ),
     )
 

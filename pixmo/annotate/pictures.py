@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,11 @@ def pictures_of(folder: Path) -> Found:
     for path in walk(folder):
         if is_picture(path):
             name = path.relative_to(folder).as_posix()
-            why = fault_of(read_picture(folder, name)[:4096])
+            try:
+                why = fault_of(beginning_of(folder, name))
+            except BadSource as error:
+                left_out.append(f"{error}; left out")
+                continue
             if why is None:
                 files.append(name)
             else:
@@ -41,6 +46,26 @@ def pictures_of(folder: Path) -> Found:
     if not files:
         raise BadSource(f"{folder}: holds no pictures that browsers show (JPEG, PNG, WebP, GIF, AVIF, BMP)")
     return Found(files, left_out)
+
+
+def beginning_of(folder: Path, file: str) -> bytes:
+    """What a file in a folder begins with. Raises BadSource when it is none, leads out of the folder, or its name is not UTF-8."""
+    path = folder / file
+    try:
+        file.encode()
+        real = path.resolve()
+        if not real.is_relative_to(folder.resolve()):
+            raise BadSource(f"{path}: leads out of {folder}")
+        if not stat.S_ISREG(real.stat().st_mode):  # of a pipe, reading waits for ever
+            raise BadSource(f"{path}: is no file")
+        with real.open("rb") as opened:
+            return opened.read(4096)
+    except UnicodeEncodeError as error:
+        raise BadSource(f"{str(path)!a}: its name is not UTF-8; rename it") from error
+    except (ValueError, RuntimeError) as error:  # a name with a zero in it; links in a circle
+        raise BadSource(f"{path}: is no file: {error}") from error
+    except OSError as error:
+        raise BadSource(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def fault_of(head: bytes) -> str | None:

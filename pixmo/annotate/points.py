@@ -55,21 +55,24 @@ class Pointing(Answering):
 
     def value_of(self, task: Task, picture: int, person: str, told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
         """Label and points, with the picture's digest and size."""
+        return self._value(task, told)
+
+    def corrected(self, task: Task, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """The owner's points, and the picture as it is now."""
+        return value | self._value(task._replace(label=value["label"]), told)
+
+    def _value(self, task: Task, told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
         label = task.label or text_of(told.get("label"), MAX_LABEL, "a label")
         if not label:
             raise Refused(400, "say what you point at")
         facts = facts_of(self.images, task.file)
         seen = (told.get("width_px"), told.get("height_px"))
         if facts.width_px and seen != (facts.width_px, facts.height_px):
+            shown = " × ".join(map(repr, seen)) if all(isinstance(side, int) for side in seen) else "no size"
             raise Refused(
-                422,
-                f"your browser shows this picture at {seen[0]} × {seen[1]}, upright it is {facts.width_px} × {facts.height_px}",
+                422, f"your browser shows this picture at {shown}, upright it is {facts.width_px} × {facts.height_px}"
             )
         return {"label": label, "points": points_in(told.get("points")), **facts._asdict()}
-
-    def corrected(self, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
-        """The owner's points."""
-        return value | {"points": points_in(told.get("points"))}
 
     def score(self, known: Any, value: dict[str, Any]) -> float:  # Any: JSON
         """F1 of the points."""

@@ -78,18 +78,18 @@ def _people(store: Store, people: People, origin: str, numbers: list[str], score
 
 def _skips(store: Store) -> Html | None:
     found = store.rows(
-        "SELECT p.file, q.name, a.reason, a.note FROM assignments a JOIN pictures p ON p.id = a.picture "
+        "SELECT p.file, p.label, q.name, a.reason, a.note FROM assignments a JOIN pictures p ON p.id = a.picture "
         "JOIN people q ON q.id = a.person WHERE a.state = 'skipped' ORDER BY a.at DESC LIMIT ?",
         SHOWN,
     )
     rows = [
         [
-            tag("th", foreign(file), scope="row"),
+            tag("th", foreign(file), tag("small", foreign(label)) if label else None, scope="row"),
             tag("td", foreign(name)),
             tag("td", _REASONS[reason]),
             tag("td", foreign(note or "")),
         ]
-        for file, name, reason, note in found
+        for file, label, name, reason, note in found
     ]
     return table("Skipped, the latest first", ["picture", "by", "reason", "note"], rows) if rows else None
 

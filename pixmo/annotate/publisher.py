@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 
 from pixmo.errors import PixmoError
 
 INTERVAL_S = 5.0
+SHARE = 10  # lists that take long to write are written seldom: requests have the rest of the time
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,11 @@ class Publisher:
         """Writes what there is. Raises when that cannot be."""
         with self._writing:
             self._is_stale = False
-            self._publish()
+            try:
+                self._publish()
+            except BaseException:
+                self._is_stale = True
+                raise
 
     def close(self) -> None:
         """Writes what is not written yet."""
@@ -53,10 +59,11 @@ class Publisher:
                 self._state.wait_for(lambda: self._is_stale or self._is_over)
                 if self._is_over:
                     return
+            began = time.monotonic()
             try:
                 self.now()
             except (PixmoError, OSError, sqlite3.OperationalError) as error:
-                self._is_stale = True
                 _log.warning("the lists could not be written, tried again: %s", error)
             with self._state:
-                self._state.wait_for(lambda: self._is_over, self._interval_s)
+                pause = max(self._interval_s, SHARE * (time.monotonic() - began))
+                self._state.wait_for(lambda: self._is_over, pause)

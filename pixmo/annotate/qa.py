@@ -115,27 +115,21 @@ class Asking(Answering):
 
     def value_of(self, task: Task, picture: int, person: str, told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
         """Question and answer, where the answer is from, and what was rejected on the way."""
-        question = task.label or text_of(told.get("question"), MAX_QUESTION, "a question")
-        answer = text_of(told.get("answer"), MAX_ANSWER, "an answer")
-        if not question or not answer:
-            raise Refused(400, "write the question and the answer")
+        question, answer = _written(told, task.label)
         if task.known is not None:
             return {"verdict": "accept" if answer == self.known_of(task)["draft"].strip() else "reject"}
         given = self.drafts.of(person, picture)
         used = next((one for one in given if one.id == told.get("draft") and not one.reason), None)
         source = "own" if used is None else "draft" if answer == used.text.strip() else "edited"
         return {
-            "question": question, "answer": answer, "source": source, "model": self.drafts.model if used else None,
+            "question": question, "answer": answer, "source": source, "model": used.model if used else None,
             "rejected": [{"draft": one.text, "reason": one.reason} for one in given if one.reason],
             "sha256": facts_of(self.images, task.file).sha256,
         }  # fmt: skip
 
-    def corrected(self, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
-        """The owner's question and answer, with the rest as it was."""
-        question = text_of(told.get("question"), MAX_QUESTION, "a question")
-        answer = text_of(told.get("answer"), MAX_ANSWER, "an answer")
-        if not question or not answer:
-            raise Refused(400, "write the question and the answer")
+    def corrected(self, task: Task, value: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """The owner's question, also where the list asked it, and answer; with the rest as it was."""
+        question, answer = _written(told)
         return value | {"question": question, "answer": answer}
 
     def score(self, known: Any, value: dict[str, Any]) -> float:  # Any: JSON
@@ -157,3 +151,11 @@ class Asking(Answering):
             given=given, tiles=tiles if self.drafts.can_ask or drafts else (), sections=[section],
             scores=self.scores() if self.has_gold() else None,
         )  # fmt: skip
+
+
+def _written(told: dict[str, Any], given: str = "") -> tuple[str, str]:  # Any: JSON
+    question = given or text_of(told.get("question"), MAX_QUESTION, "a question")
+    answer = text_of(told.get("answer"), MAX_ANSWER, "an answer")
+    if not question or not answer:
+        raise Refused(400, "write the question and the answer")
+    return question, answer

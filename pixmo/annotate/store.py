@@ -35,11 +35,13 @@ CREATE TABLE uploads (
     sha256 TEXT, file TEXT, bytes INTEGER, consent TEXT, at REAL NOT NULL, UNIQUE (person, token));
 {answers}
 """
-# a picture with what is asked of it, which is nothing but the label; `told`: what is known of it; `known`: the answer, of a gold task
+# a picture with what is asked of it, which is nothing but the label; `told`: what is known of it; `known`: the answer, of a gold task,
+# which is never the same as an ordinary one: what was given in one is not taken for the other when lists change
 _PICTURES = """
 CREATE TABLE pictures (
     id INTEGER PRIMARY KEY, file TEXT NOT NULL, is_here INTEGER NOT NULL, label TEXT NOT NULL DEFAULT '', told TEXT NOT NULL DEFAULT '',
-    known TEXT, UNIQUE (file, label));
+    known TEXT);
+CREATE UNIQUE INDEX one_task ON pictures (file, label, known IS NULL);
 """
 _ANSWERS = """
 CREATE TABLE answers (
@@ -50,7 +52,7 @@ CREATE TABLE answers (
 CREATE INDEX answers_of ON answers (picture, person);
 CREATE TABLE drafts (
     id INTEGER PRIMARY KEY AUTOINCREMENT, picture INTEGER NOT NULL REFERENCES pictures, person TEXT NOT NULL REFERENCES people,
-    token TEXT NOT NULL, question TEXT NOT NULL, draft TEXT NOT NULL, key TEXT NOT NULL, reason TEXT, at REAL NOT NULL,
+    token TEXT NOT NULL, question TEXT NOT NULL, draft TEXT NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL, reason TEXT, at REAL NOT NULL,
     UNIQUE (person, token));
 CREATE TABLE chats (key TEXT PRIMARY KEY, text TEXT NOT NULL, usd REAL NOT NULL, at REAL NOT NULL);
 """

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from pixmo.annotate.folder import POINTS, QA, SPEECH
 from pixmo.annotate.store import Store
 
-LEASE_S = 3600.0  # how long an open picture is kept for somebody who shows no sign of life
+LEASE_S = (
+    3600.0  # how long an open picture is kept for somebody who shows no sign of life; also when the clock was set back
+)
 REASONS = {
     "not_shown": "I cannot see the picture",
     "unclear": "It is too blurred or too small",
@@ -28,7 +30,7 @@ REASONS_OF = {SPEECH: REASONS, POINTS: UNSURE | _PLAIN, QA: UNSURE | _PLAIN}
 """The reasons of each kind."""
 
 _NEW = """
-SELECT p.id FROM pictures p LEFT JOIN assignments a ON a.picture = p.id AND (a.state = 'done' OR (a.state = 'open' AND a.at > ?))
+SELECT p.id FROM pictures p LEFT JOIN assignments a ON a.picture = p.id AND (a.state = 'done' OR (a.state = 'open' AND abs(a.at - ?) < ?))
 WHERE p.is_here AND p.known IS NULL AND p.id NOT IN (SELECT picture FROM assignments WHERE person = ?)
 GROUP BY p.id HAVING count(a.person) < ? ORDER BY count(a.person), p.id LIMIT 1
 """
@@ -70,7 +72,7 @@ class Tasks:
             for task in files:
                 self._store.do(
                     "INSERT INTO pictures (file, label, told, known, is_here) VALUES (?, ?, ?, ?, 1) "
-                    "ON CONFLICT (file, label) DO UPDATE SET is_here = 1, told = excluded.told, known = excluded.known",
+                    "ON CONFLICT (file, label, known IS NULL) DO UPDATE SET is_here = 1, told = excluded.told, known = excluded.known",
                     *(Task(task) if isinstance(task, str) else task),
                 )
 
@@ -86,7 +88,7 @@ class Tasks:
             if found is None and self._is_time_for_gold(person):
                 found = self._store.one(_GOLD, person)
             if found is None:
-                found = self._store.one(_NEW, time.time() - LEASE_S, person, self.per_picture)
+                found = self._store.one(_NEW, time.time(), LEASE_S, person, self.per_picture)
             if found is None:
                 return None
             self._store.do(

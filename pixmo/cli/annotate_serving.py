@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pixmo.annotate.collecting import Collecting
     from pixmo.web.site import Address
 
+SHOWN = 20  # files that are left out
 PATH = click.Path(path_type=Path)
 PEOPLE = (
     click.option("--annotators", default="1", help="Their names, as in anna,ben; or how many there are."),
@@ -69,8 +70,10 @@ def address_of(values: MutableMapping[str, Any]) -> Address:  # Any: option valu
 
 def tell(collecting: Collecting, left_out: list[str]) -> None:
     """Where everybody goes."""
-    for line in left_out:
-        print(f"pixmo: {line}", file=sys.stderr)
+    for line in left_out[:SHOWN]:
+        print(f"pixmo: {''.join(c if c.isprintable() else ascii(c)[1:-1] for c in line)}", file=sys.stderr)
+    if len(left_out) > SHOWN:
+        print(f"pixmo: and {len(left_out) - SHOWN:,} more like these", file=sys.stderr)
     print("\n".join(lines(collecting)), flush=True)
 
 

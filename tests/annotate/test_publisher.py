@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from pixmo.annotate.publisher import Publisher
 from pixmo.errors import NoSpace
 
@@ -50,3 +52,19 @@ def test_without_a_change_nothing_is_written() -> None:
     written = list[int]()
     Publisher(lambda: written.append(1)).close()
     assert written == []
+
+
+def test_what_was_never_written_is_written_at_the_end() -> None:
+    """Also where the last try failed, whatever it failed of; then it is told."""
+    tries = list[str]()
+
+    def publish() -> None:
+        tries.append("try")
+        raise NoSpace("full")
+
+    publisher = Publisher(publish, interval_s=3600)
+    with pytest.raises(NoSpace):
+        publisher.now()
+    with pytest.raises(NoSpace):
+        publisher.close()
+    assert len(tries) in (2, 3)  # the thread may have tried as well

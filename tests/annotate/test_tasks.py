@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pixmo.annotate import tasks as module
+from pixmo.annotate.answers import Answers
 from pixmo.annotate.people import People
 from pixmo.annotate.store import Store
 from pixmo.annotate.tasks import Tasks
@@ -86,3 +89,43 @@ def test_pictures_come_and_go(store: Store) -> None:
     assert tasks.file_of(1, anna) is None
     tasks.take_in(["0.png", "new.png"])
     assert tasks.file_of(1, anna) == "0.png"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_k_people_do_each_picture_whatever_comes_between(store: Store, seed: int) -> None:
+    """Skips, tasks sent back, skipped or done again then: in the end each picture has k submissions of k people, or as many as would do it."""
+    chance = random.Random(seed)
+    k = chance.choice((1, 2, 3))
+    tasks, ids = begun(store, "anna,ben,cem,dana", 8, k)
+    answers = Answers(store, tasks, lambda: None)
+    refused: set[tuple[int, str]] = set()
+    at_work = True
+    while at_work:
+        at_work = False
+        for person in chance.sample(ids, len(ids)):
+            picture = tasks.next_for(person)
+            if picture is None:
+                continue
+            at_work = True
+            if chance.random() < 0.25:
+                assert tasks.skip(picture, person, "other", "")
+                refused.add((picture, person))
+            else:
+                answers.give(person, chance.randbytes(16).hex(), picture, "c", dict)
+            waiting = answers.to_review()
+            if waiting is not None and chance.random() < 0.5:
+                answers.review(waiting.id, chance.choice(("accept", "back")), "better", None)
+    for number in range(1, 9):
+        did = [one.person for one in answers.all() if one.picture == number]
+        would = [person for person in ids if (number, person) not in refused]
+        assert len(did) == len(set(did)) == min(k, len(would))
+
+
+def test_a_clock_that_was_set_back_holds_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that was opened a year ahead is given to another all the same."""
+    tasks, (anna, ben) = begun(store, "anna,ben", 1, 1)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 365 * 24 * 3600)
+    assert tasks.next_for(anna) == 1
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert tasks.next_for(ben) == 1
