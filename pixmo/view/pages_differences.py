@@ -15,10 +15,10 @@ from pixmo.page.numbers import count, share
 from pixmo.view.differences import OTHERS, STATES, Difference, Differences
 from pixmo.view.document import View, page_of
 from pixmo.view.left_out import text_in
-from pixmo.view.pages_duplicates import words_between
 from pixmo.view.pages_parts import choices, command, computing, heading, number_of, several, text_of, tiles, turning
 from pixmo.view.pieces import spelled_value
 from pixmo.view.source import DataSet, Unread
+from pixmo.view.word_changes import changes
 from pixmo.view.work import Work
 from pixmo.web.refused import Refused
 
@@ -147,7 +147,7 @@ def _item(view: View, told: Difference, here: Row | Unread | None, there: Row | 
         tag("p", tag("code", foreign(url, 160)), class_="small") if isinstance(url, str) and told.new is None else None
     )
     why = [tag("p", "This row cannot be read: ", foreign(r.why, 200)) for r in (here, there) if isinstance(r, Unread)]
-    return tag("li", _picture(view, told), tag("div", tag("p", *where), body, address, *why), class_="card")
+    return tag("li", _picture(view, told), tag("div", tag("h2", *where), body, address, *why), class_="card")
 
 
 def _columns_of(row: Row | Unread | None) -> Mapping[str, Any]:  # Any: column values
@@ -179,7 +179,7 @@ def _changed(name: str, here: Mapping[str, Any], there: Mapping[str, Any]) -> Ht
     if isinstance(new, str) and isinstance(old, str) and (" " in new or " " in old):
         shown: Html = tag(
             "p",
-            tag("bdi", words_between(shortened(old, MOST_CHARS), shortened(new, MOST_CHARS))),
+            tag("bdi", changes(old, new)),
             class_="text small",
             dir="auto",
         )

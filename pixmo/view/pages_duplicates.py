@@ -14,7 +14,7 @@ from pixmo.view.document import View, page_of
 from pixmo.view.left_out import text_in
 from pixmo.view.pages_parts import address, choices, computing, empty, heading, number_of, several, tiles, turning
 from pixmo.view.source import Unread
-from pixmo.view.words import compare
+from pixmo.view.word_changes import changes
 from pixmo.view.work import Work
 from pixmo.web.refused import Refused
 
@@ -208,7 +208,7 @@ def _is_digest(text: str) -> bool:
 
 
 def _said(text: str, first: str, is_first: bool) -> Html | None:
-    """The text of a row; of all but the first, with the words marked that the first one does not have, and those it lacks."""
+    """The text of a row; of all but the first, what it has otherwise."""
     if not text and not first:
         return None
     if is_first or text == first:
@@ -216,17 +216,7 @@ def _said(text: str, first: str, is_first: bool) -> Html | None:
         return join([shown, None if is_first else tag("p", "the same words", class_="soft small")])
     return tag(
         "p",
-        tag("bdi", words_between(shortened(first, MOST_CHARS), shortened(text, MOST_CHARS))),
+        tag("bdi", changes(first, text)),
         class_="text small",
         dir="auto",
     )
-
-
-def words_between(before: str, after: str) -> list[Child]:
-    """The text after, its new words as <ins>; what only the text before has follows as <del>."""
-    found = compare(before, [after])
-    told: list[Child] = [tag("ins", s.text) if s.is_alone else s.text for s in found.others[0]]
-    gone = [s.text for s in found.body if s.is_alone]
-    if gone:
-        told += [" ", *[x for text in gone for x in (tag("del", text.strip()), " ")]]
-    return told

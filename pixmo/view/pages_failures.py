@@ -51,8 +51,8 @@ def failures_page(view: View, work: Work[AllPictures], params: QueryParams) -> R
             view, PATH, NAME, "The rows do not say what became of their pictures: they were not made by a download."
         )
     return page_of(
-        view, NAME, heading(NAME, "What became of the pictures that were asked for."), _figures(outcomes), _outcomes(outcomes, outcome),
-        _again(view, outcomes), _hosts(known, host), _answers(known), _samples(known, outcome, host, page, asked), at=PATH,
+        view, NAME, heading(NAME, "What became of the pictures that were asked for."), _figures(outcomes), _again(view, outcomes),
+        tag("div", _outcomes(outcomes, outcome), _hosts(known, host), class_="halves"), _answers(known), _samples(known, outcome, host, page, asked), at=PATH,
     )  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def turning(path: str, values: Mapping[str, str | int | None], page: int, pages:
     following = address(path, {**values, "page": page + 1}) if page < pages else None
     return tag(
         "nav", tag("a", "← Before", href=previous, rel="prev") if previous else None, tag("ol", *items),
-        tag("a", "Next →", href=following, rel="next") if following else None, class_="paging", aria_label="Pages",
+        tag("a", "Next →", href=following, rel="next") if following else None, class_="paging", aria_label="More of this",
     )  # fmt: skip
 
 
