@@ -31,6 +31,9 @@ VERDICTS = ("accept", "correct", "back")
 class Answering(Collecting):
     """Submissions that come in; with `feedback`, people are told how they did on a gold task."""
 
+    verb = "did"
+    noun = "task"
+
     answers: Answers
     feedback: bool
 

@@ -30,6 +30,7 @@ async function asked(path, body, doing) {
       const answer = await ask("POST", path, body);
       if (answer.status === 200 || [400, 404, 409, 413, 415, 422, 503].includes(answer.status)) return answer;
       say(`Not sent yet: ${answer.error || "the server has trouble"}. It is kept in this browser.`, true);
+      if (answer.consent) location.reload(); // the text has changed: it is asked first, then this is sent
       if (answer.status === 403) return null;
     } catch {
       say("No connection. What you did is kept in this browser and is sent when the connection is back.", true);
@@ -98,5 +99,5 @@ async function judge(verdict, value = {}) {
   if (verdict === "back" && !note.trim()) { $("review-note").focus(); return say("Say what should be done better.", true); }
   const answer = await ask("POST", `./review/${facts.answer}`, { verdict, note, ...value }).catch(() => ({ error: "no connection" }));
   if (answer.error) return say(`Not noted: ${answer.error}.`, true);
-  location.assign("./review");
+  location.assign(`./review${location.search}`); // those that were put off stay so
 }

@@ -42,7 +42,8 @@ class Collecting(ABC):
     """All that the pages need: where things lie, who takes part, what they do, the consent text in force."""
 
     kind: ClassVar[str]
-    verb: ClassVar[str]  # what was done with pictures: described, …
+    verb: ClassVar[str]  # what was done: described …
+    noun: ClassVar[str]  # … pictures
     scripts: ClassVar[tuple[str, ...]]  # one file to the browser
 
     out: Path
@@ -109,7 +110,11 @@ class Collecting(ABC):
             return consent_page(person, self.version, self.consent)
         done = self.tasks.done_by(person.id)
         picture = self.tasks.next_for(person.id)
-        return finished_page(person, done, self.verb) if picture is None else self.task_page(person, picture, done)
+        return (
+            finished_page(person, done, self.verb, self.noun)
+            if picture is None
+            else self.task_page(person, picture, done)
+        )
 
     async def agree(self, request: Request) -> Response:
         """Consent to the text in force, and to no other."""

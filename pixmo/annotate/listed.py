@@ -88,7 +88,8 @@ def picture_in(folder: Path, row: dict[str, Any]) -> str:
     why = fault_of(beginning_of(folder, row["image"]))
     if why:
         raise BadSource(f"{folder / row['image']}: {why}")
-    return (folder / row["image"]).resolve().relative_to(folder.resolve()).as_posix()
+    name: str = row["image"]
+    return (folder / name).resolve().relative_to(folder.resolve()).as_posix()
 
 
 def text_in(row: dict[str, Any], name: str, where: str, most: int) -> str:

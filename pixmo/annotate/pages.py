@@ -52,14 +52,14 @@ def consent_page(person: Person, version: str, text: str) -> Response:
     )
 
 
-def finished_page(person: Person, done: int, verb: str) -> Response:
+def finished_page(person: Person, done: int, verb: str, noun: str) -> Response:
     """Nothing is left to do; looks again by itself, since somebody else may skip."""
     return document(
         "Thank you",
         tag(
             "main",
             tag("h1", "Thank you!"),
-            tag("p", f"There is nothing left for you now. You {verb} {many(done)}."),
+            tag("p", f"There is nothing left for you now. You {verb} {many(done, noun)}."),
             status(),
         ),
         data(person, again=60),
@@ -99,6 +99,6 @@ def data(person: Person, **facts: str | int) -> Html:
     return tag("div", id="facts", hidden=True, data_person=person.id, **{f"data_{k}": v for k, v in facts.items()})
 
 
-def many(done: int) -> str:
-    """A number of pictures."""
-    return f"{done} picture{'' if done == 1 else 's'}"
+def many(done: int, noun: str = "picture") -> str:
+    """A number of pictures, or tasks."""
+    return f"{done:,} {noun}{'' if done == 1 else 's'}"

@@ -39,7 +39,7 @@ def points_page(person: Person, shown: Shown, done: int) -> Response:
     what = _what("Point at every one of these", shown.label) if shown.label else _write_label(shown.written)
     side = tag(
         "section",
-        tag("p", f"One point on each. {many(done)} done.", class_="soft"),
+        tag("p", f"One point on each. {many(done, 'task')} done.", class_="soft"),
         tag("p", tag("b", "Sent back: "), foreign(shown.note, 200), class_="note") if shown.note else None,
         _count(),
         tag(
@@ -71,11 +71,12 @@ def points_review(owner: Person, shown: Shown, answer: int, name: str, waiting: 
     return document("Review", _layout(what, side), data(owner, answer=answer, **_facts(shown)), up=UP, script=SCRIPT)
 
 
-def agreement_section(told: dict[str, Any], waiting: int) -> Html:  # Any: JSON
+def agreement_section(told: dict[str, Any], waiting: int, per_picture: int) -> Html:  # Any: JSON
     """How well people agree, and the way to the review."""
     parts: list[Child] = [tag("h2", "Review"), review_link(waiting), tag("h2", "Agreement")]
     if not told["pairs"]:
-        parts.append(tag("p", "No two people had the same task yet; --per-picture 2 gives each to two.", class_="soft"))
+        remedy = "" if per_picture > 1 else "; --per-picture 2 gives each to two"
+        parts.append(tag("p", f"No two people had the same task yet{remedy}.", class_="soft"))
         return tag("section", parts)
     within = f"{told['matched_within']['share_of_diagonal']:.0%} of the picture's diagonal"
     parts.append(tag("p", f"Points of two people are the same when they are within {within}.", class_="soft"))

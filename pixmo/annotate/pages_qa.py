@@ -34,7 +34,7 @@ def qa_page(person: Person, asked: Asked, done: int) -> Response:
     side = tag(
         "section",
         tag("h1", "Answer the question" if asked.given else "Ask about this picture"),
-        tag("p", f"{told} {many(done)} done.", class_="soft"),
+        tag("p", f"{told} {many(done, 'task')} done.", class_="soft"),
         tag("p", tag("b", "Sent back: "), foreign(asked.note, 200), class_="note") if asked.note else None,
         _field("question", "Question", asked.question, 2000, readonly=bool(asked.given)),
         tag("p", button("draft", "Draft an answer", "D", disabled=True), class_="buttons") if asked.can_ask else None,
@@ -50,7 +50,7 @@ def qa_page(person: Person, asked: Asked, done: int) -> Response:
         status(),
         class_="card",
     )
-    facts: dict[str, str | int] = {"picture": asked.picture}
+    facts: dict[str, str | int] = {"picture": asked.picture, "given": "yes" if asked.given else ""}
     if asked.draft:
         facts |= {"draft": asked.draft.id, "drafted": asked.draft.text}
     return document(

@@ -65,7 +65,7 @@ function settle() {
 
 const inStage = (event) => [event.clientX - stage().left - $("stage").clientLeft, event.clientY - stage().top - $("stage").clientTop];
 const toPercent = ([x, y]) => { const f = frame(); return [(100 * (x - f.x)) / f.width, (100 * (y - f.y)) / f.height]; };
-const toStage = ([x, y]) => { const f = frame(); return [f.x + (x * f.width) / 100, f.y + (y * f.height) / 100]; };
+const toStage = ([x, y], f = frame()) => [f.x + (x * f.width) / 100, f.y + (y * f.height) / 100];
 const inside = ([x, y]) => [clamp(x, 0, 100), clamp(y, 0, 100)];
 const isInside = ([x, y]) => x >= 0 && x <= 100 && y >= 0 && y <= 100;
 const moved = ([x, y], dx, dy) => { const f = frame(); return inside([x + (100 * dx) / f.width, y + (100 * dy) / f.height]); };
@@ -73,8 +73,9 @@ const moved = ([x, y], dx, dy) => { const f = frame(); return inside([x + (100 *
 // The point nearest to a place of the stage, if it is near enough.
 function near([x, y], kind) {
   let best = -1, least = NEAR_PX[kind] || NEAR_PX.mouse;
+  const f = frame();
   points.forEach((point, n) => {
-    const [px, py] = toStage(point), distance = Math.hypot(px - x, py - y);
+    const [px, py] = toStage(point, f), distance = Math.hypot(px - x, py - y);
     if (distance <= least) { best = n; least = distance; }
   });
   return best;
@@ -122,7 +123,7 @@ function draw() {
   const marks = layer.querySelectorAll("g.point");
   for (let n = points.length; n < marks.length; n++) marks[n].remove();
   points.forEach((point, n) => {
-    const group = marks[n] || marker(layer, n), [x, y] = toStage(point);
+    const group = marks[n] || marker(layer, n), [x, y] = toStage(point, f); // of thousands of points: one look at the layout
     group.setAttribute("class", n === selected ? "point selected" : "point");
     group.setAttribute("transform", `translate(${x} ${y})`);
   });

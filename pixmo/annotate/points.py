@@ -31,7 +31,6 @@ class Pointing(Answering):
     """See the module."""
 
     kind = POINTS
-    verb = "pointed in"
     scripts = ("shared.js", "answers.js", "points.js")
 
     compared: Compared = field(default_factory=dict)
@@ -82,8 +81,8 @@ class Pointing(Answering):
         """Tasks, people, agreement."""
         given, waiting = self.answers.count()
         return progress_page(
-            self.store, self.people, self.tasks.per_picture, self.site.origin, title="Points", noun="submissions", given=given,
-            sections=[agreement_section(self.agreement(), waiting)], scores=self.scores() if self.has_gold() else None,
+            self.store, self.people, self.tasks.per_picture, self.site.origin, title="Points", tasks="tasks", noun="submissions", given=given,
+            sections=[agreement_section(self.agreement(), waiting, self.tasks.per_picture)], scores=self.scores() if self.has_gold() else None,
         )  # fmt: skip
 
     def agreement(self) -> dict[str, Any]:  # Any: JSON

@@ -26,18 +26,18 @@ SELECT sum(state = 'done'), sum(state = 'skipped'), sum(state = 'open'), max(at)
 
 
 def progress_page(
-    store: Store, people: People, per_picture: int, origin: str, *, title: str, verb: str = "done", noun: str, given: int,
+    store: Store, people: People, per_picture: int, origin: str, *, title: str, tasks: str = "pictures", verb: str = "done", noun: str, given: int,
     tiles: Sequence[tuple[str, str]] = (), sections: Sequence[Child] = (), scores: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """The page as things stand; it looks again every 30 seconds.
 
-    `given` counts what came in, called `noun`; `tiles` and `sections` are of one kind alone; `scores` by pseudonym, where there are
+    `tasks` is what they are called; `given` counts what came in, called `noun`; `tiles` and `sections` are of one kind alone; `scores` by pseudonym, where there are
     gold tasks.
     """
     done = dict(store.rows(_COUNTS, per_picture))
     total = sum(done.values())
     shown = [
-        ("pictures", f"{total:,}"),
+        (tasks, f"{total:,}"),
         ("finished", f"{done.get(per_picture, 0):,}"),
         (noun, f"{given:,} of {total * per_picture:,}"),
         *tiles,

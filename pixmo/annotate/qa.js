@@ -2,6 +2,7 @@
 
 const isReview = Boolean(facts.answer);
 let draft = facts.draft ? { id: Number(facts.draft), text: facts.drafted } : null, busy = true, begun = "";
+let asking = null; // what stops waiting for a draft
 
 const question = () => $("question").value.trim();
 const answer = () => $("answer").value.trim();
@@ -17,7 +18,12 @@ function draw() {
     $("back").disabled = busy;
     return;
   }
-  if ($("draft")) $("draft").disabled = busy || !question() || draft !== null;
+  $("question").readOnly = Boolean(facts.given) || asking !== null;
+  $("answer").readOnly = asking !== null; // a draft would take the place of what is written
+  if ($("draft")) {
+    $("draft").disabled = asking === null && (busy || !question() || draft !== null);
+    $("draft").firstElementChild.textContent = asking === null ? "Draft an answer" : "Stop waiting";
+  }
   $("submit").disabled = busy || !question() || !answer();
   $("skip").disabled = busy;
   $("reject").hidden = draft === null;
@@ -34,14 +40,18 @@ function take(told) {
 
 // Asks for a draft; one that was rejected is taken away first, whatever comes after.
 async function askDraft(rejected = null, reason = "") {
+  if (asking) return asking.abort();
   if (busy) return;
+  if (rejected === null && answer()) return say("There is an answer already. Empty it to have one drafted.", true);
   busy = true;
+  asking = new AbortController();
   if (rejected !== null) { draft = null; $("answer").value = ""; keepWork(); }
   draw();
   say(rejected === null ? "Asking …" : "Asking again …");
   const body = { picture, question: question(), ...(rejected !== null && { rejected, reason }) };
-  const told = await ask("POST", `./drafts/${newToken()}`, body).catch(() => ({ error: "no connection" }));
+  const told = await ask("POST", `./drafts/${newToken()}`, body, asking.signal).catch((why) => ({ error: why.name === "AbortError" ? "you stopped waiting; please write the answer" : "no connection" }));
   busy = false;
+  asking = null;
   if (told.done) {
     drop(`work/${picture}`);
     if (told.feedback) { say(told.feedback); await waiting(3000); }
@@ -111,7 +121,9 @@ async function beginQuestions() {
     const before = keptAs(`work/${picture}`);
     if (before) {
       if (!$("question").readOnly) $("question").value = before.question;
-      if (!draft || (before.draft && before.draft.id === draft.id)) { $("answer").value = before.answer; }
+      const isOwn = !before.draft && before.answer.trim(); // of a draft that came too late
+      if (isOwn) draft = null;
+      if (isOwn || !draft || before.draft && before.draft.id === draft.id) $("answer").value = before.answer;
     }
   }
   begun = both();

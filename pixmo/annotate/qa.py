@@ -36,7 +36,6 @@ class Asking(Answering):
     """See the module."""
 
     kind = QA
-    verb = "asked about"
     scripts = ("shared.js", "answers.js", "qa.js")
 
     drafts: Drafts
@@ -147,7 +146,7 @@ class Asking(Answering):
         )
         section = tag("section", tag("h2", "Review"), review_link(waiting), tag("p", no_agreement, class_="soft"))
         return progress_page(
-            self.store, self.people, self.tasks.per_picture, self.site.origin, title="Questions and answers", noun="questions",
+            self.store, self.people, self.tasks.per_picture, self.site.origin, title="Questions and answers", tasks="tasks", noun="questions",
             given=given, tiles=tiles if self.drafts.can_ask or drafts else (), sections=[section],
             scores=self.scores() if self.has_gold() else None,
         )  # fmt: skip

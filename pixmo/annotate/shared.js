@@ -8,9 +8,9 @@ if (facts.again) setTimeout(() => location.reload(), 1000 * Number(facts.again))
 
 // ---- talking to the server
 
-async function ask(method, path, body) {
+async function ask(method, path, body, signal) {
   const json = body !== undefined && !(body instanceof Blob);
-  const answer = await fetch(path, { method, body: json ? JSON.stringify(body) : body, headers: { "X-Pixmo": "1" }, cache: "no-store" });
+  const answer = await fetch(path, { method, body: json ? JSON.stringify(body) : body, headers: { "X-Pixmo": "1" }, cache: "no-store", signal });
   let told = {};
   try { told = await answer.json(); } catch { /* a proxy's own page: its status says enough */ }
   return { status: answer.status, ...told };

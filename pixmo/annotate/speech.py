@@ -25,6 +25,7 @@ class Speaking(Collecting):
 
     kind = SPEECH
     verb = "described"
+    noun = "picture"
     scripts = ("shared.js", "speech.js")
 
     uploads: Uploads

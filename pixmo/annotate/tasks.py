@@ -30,9 +30,10 @@ REASONS_OF = {SPEECH: REASONS, POINTS: UNSURE | _PLAIN, QA: UNSURE | _PLAIN}
 """The reasons of each kind."""
 
 _NEW = """
-SELECT p.id FROM pictures p LEFT JOIN assignments a ON a.picture = p.id AND (a.state = 'done' OR (a.state = 'open' AND abs(a.at - ?) < ?))
-WHERE p.is_here AND p.known IS NULL AND p.id NOT IN (SELECT picture FROM assignments WHERE person = ?)
-GROUP BY p.id HAVING count(a.person) < ? ORDER BY count(a.person), p.id LIMIT 1
+SELECT p.id FROM pictures p WHERE p.is_here AND p.known IS NULL
+AND NOT EXISTS (SELECT 1 FROM assignments WHERE picture = p.id AND person = ?)
+AND (SELECT count(*) FROM assignments WHERE picture = p.id AND (state = 'done' OR (state = 'open' AND abs(at - ?) < ?))) = ?
+ORDER BY p.id LIMIT 1
 """
 _GOLD = """
 SELECT p.id FROM pictures p WHERE p.is_here AND p.known IS NOT NULL AND p.id NOT IN (SELECT picture FROM assignments WHERE person = ?)
@@ -87,8 +88,8 @@ class Tasks:
             found = self._store.one(_OPEN, person)
             if found is None and self._is_time_for_gold(person):
                 found = self._store.one(_GOLD, person)
-            if found is None:
-                found = self._store.one(_NEW, time.time(), LEASE_S, person, self.per_picture)
+            for had_by in range(self.per_picture if found is None else 0):  # so the first of a million is found at once
+                found = found or self._store.one(_NEW, person, time.time(), LEASE_S, had_by)
             if found is None:
                 return None
             self._store.do(

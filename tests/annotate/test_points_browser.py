@@ -252,6 +252,41 @@ def test_the_owner_corrects_and_two_agree(served: Served, anna: BrowserContext) 
     ]
 
 
+def test_what_the_owner_puts_off_comes_last(images: Path, tmp_path: Path, anna: BrowserContext) -> None:
+    """Also after others were judged; then it is there again."""
+    with Served(images, tmp_path / "out", "--annotators", "anna", "--labels", "cats,dogs", kind="points") as served:
+        page = opened(anna, served.links["anna"])
+        for _ in range(3):
+            click(page, (20, 20))
+            submit(page)
+        page.goto(served.links["owner"])
+        page.locator("text=Review 3 submissions").click()
+        page.locator("text=Later").click()
+        for answer in (2, 3, 1):
+            page.locator(f"#facts[data-answer='{answer}']").wait_for(state="attached")
+            page.locator("#accept:enabled").click()
+        page.locator("h1:text('Nothing to review')").wait_for()
+
+
+def test_a_text_that_changed_meanwhile_is_asked_first(images: Path, tmp_path: Path, anna: BrowserContext) -> None:
+    """The submission waits in the browser and is sent when the new text was agreed to."""
+    text = tmp_path / "text.txt"
+    text.write_text("The first text.")
+    options = ("--annotators", "anna", "--labels", "cats", "--consent", str(text))
+    with Served(images, tmp_path / "out", *options, kind="points") as served:
+        page = opened(anna, served.links["anna"])
+        click(page, (20, 20))
+        text.write_text("Another text.")
+        served.stop()
+        served.start()
+        page.keyboard.press("Enter")
+        page.locator("text=Another text.").wait_for()
+        page.keyboard.press("Enter")
+        page.locator("#facts[data-picture='2']").wait_for(state="attached")
+        served.stop()
+        near(stored(served), (20, 20), within=0.15)
+
+
 def test_hostile_labels_are_inert(images: Path, tmp_path: Path, anna: BrowserContext) -> None:
     """Markup, quotes, marks that turn the direction of text: shown as they are; and one written by an annotator, read by the owner."""
     evil = "</h1><script>window.bad = 1</script>\"'><img src=x onerror='window.bad = 1'>\u202etac"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,6 +123,52 @@ def test_a_model_that_fails_leaves_room_for_an_answer_of_ones_own(
     page.locator("text=in English, please").wait_for()
     assert page.locator("#answer").input_value() == EVIL
     assert page.evaluate("() => window.bad") is None
+
+
+def test_a_model_that_stalls_holds_nobody_up(served: Served, anna: BrowserContext, chat: ChatServer) -> None:
+    """While it is asked nothing can be written that a draft would replace; one may stop waiting, and what is written then stays."""
+    chat.script = ["hang"]
+    page = opened(anna, served.links["anna"])
+    page.keyboard.type("What is it?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    page.locator("#draft:has-text('Stop waiting')").wait_for()
+    assert not page.locator("#answer").is_editable()
+    page.keyboard.press("d")
+    page.locator("#status:text('you stopped waiting')").wait_for()
+    page.locator("#answer").fill("My own words")
+    page.locator("#draft").click()
+    page.locator("#status:text('There is an answer already')").wait_for()
+    assert page.locator("#answer").input_value() == "My own words"
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    assert page.locator("#answer").input_value() == "My own words"
+    submit(page)
+    served.stop()
+    (row,) = served.rows("qa.jsonl")
+    assert (row["answer"], row["source"], row["model"]) == ("My own words", "own", None)
+
+
+def test_a_draft_that_comes_too_late_takes_nothings_place(
+    served: Served, anna: BrowserContext, chat: ChatServer
+) -> None:
+    """It was paid and is kept, but who stopped waiting and wrote finds their own words again."""
+    answers = chat.answer
+    release = threading.Event()
+    chat.answer = lambda body: (release.wait(20), answers(body))[1]
+    page = opened(anna, served.links["anna"])
+    page.keyboard.type("What is it?")
+    page.locator("#draft").click()
+    page.locator("#draft:has-text('Stop waiting')").click()
+    page.locator("#answer").fill("My own words")
+    release.set()
+    with sqlite3.connect(f"file:{served.out}/private/tasks.sqlite?mode=ro", uri=True) as db:
+        while not db.execute("SELECT count(*) FROM drafts").fetchone()[0]:
+            page.wait_for_timeout(50)
+    db.close()
+    page.reload()
+    page.locator("body[data-ready]").wait_for()
+    assert page.locator("#answer").input_value() == "My own words"
 
 
 def test_pages_are_accessible(served: Served, anna: BrowserContext) -> None:
