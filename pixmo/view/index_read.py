@@ -1,4 +1,4 @@
-"""Asking an index: which rows answer, in which order. Nothing is ever written, and SQL of the user reaches nothing else."""
+"""Asking an index: which rows answer, in which order. Nothing is ever written."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from numpy.typing import NDArray
 from pixmo.errors import BadSetting
 from pixmo.view.index_build import FACTS, MEMORY, WORDS
 from pixmo.view.query import Column, Query, known_column, match, quoted, where
+from pixmo.view.sql import numbers_of
 
-SQL_SECONDS = 10.0
 KEPT_SORTS = 6  # orders of columns, 4 bytes a row each
 _KEPT = "kept.json"
 
@@ -30,11 +29,11 @@ class Reader:
     """An index that is there. `kept` is what was counted when it was built."""
 
     def __init__(self, folder: Path, rows: int, spill: Path) -> None:
-        self._rows = rows
+        self._rows, self._path = rows, folder / FACTS
         self.kept: dict[str, Any] = json.loads((folder / _KEPT).read_text(encoding="utf-8"))  # Any: JSON
         self.columns = [Column(**one) for one in self.kept["columns"]]
         try:
-            self._facts = _locked(folder / FACTS, spill)
+            self._facts = _opened(self._path, spill)
             self._words = sqlite3.connect(
                 f"{(folder / WORDS).absolute().as_uri()}?mode=ro&immutable=1", uri=True, check_same_thread=False
             )
@@ -69,7 +68,7 @@ class Reader:
         every = self._by(query.sort, query.descending) if query.sort else np.arange(self._rows, dtype=np.int32)
         if not query.filters:
             return every
-        with self._cursor() as cursor:
+        with closing(self._facts.cursor()) as cursor:
             found = cursor.execute(f"SELECT number::INTEGER AS n FROM rows WHERE {condition}", values).fetchnumpy()["n"]
         return every[_among(np.asarray(found, np.int32), self._rows)[every]]
 
@@ -81,7 +80,7 @@ class Reader:
                 self._sorts.move_to_end((name, descending))
                 return self._sorts[name, descending]
         way = "DESC" if descending else "ASC"
-        with self._cursor() as cursor:
+        with closing(self._facts.cursor()) as cursor:
             found = cursor.execute(
                 f"SELECT number::INTEGER AS n FROM rows ORDER BY {quoted(name)} {way} NULLS LAST, number"
             )
@@ -110,70 +109,25 @@ class Reader:
         return mask
 
     def _asked(self, sql: str) -> Numbers:
-        """The rows that SQL tells: a condition on the columns, or a SELECT that gives `number`."""
-        text = sql.strip().rstrip(";").strip()
-        is_select = text[:6].lower() == "select" or text[:4].lower() == "with"
-        inner = text if is_select else f"SELECT number FROM rows WHERE (\n{text}\n) ORDER BY number"
-        most = 4 * self._rows
-        with self._cursor() as cursor:
-            _only_select(cursor, inner)
-            try:
-                found = cursor.execute(f"SELECT number::INTEGER AS n FROM (\n{inner}\n) LIMIT {most + 1}").fetchnumpy()[
-                    "n"
-                ]
-            except duckdb.Error as error:
-                raise BadSetting(f"SQL: {_plain(error)}") from None
-        if len(found) > most:
-            raise BadSetting("SQL: gives rows more than four times; write SELECT DISTINCT number")
-        numbers = np.asarray(np.ma.filled(found, -1), np.int32)
+        """The rows that SQL tells, each where it is told first."""
+        numbers = numbers_of(self._path, sql, self._rows)
         numbers = numbers[(numbers >= 0) & (numbers < self._rows)]
         first = np.sort(np.unique(numbers, return_index=True)[1])
         return numbers[first]
 
-    @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection of its own, interrupted when it takes too long."""
-        cursor = self._facts.cursor()
-        clock = threading.Timer(SQL_SECONDS, cursor.interrupt)
-        clock.daemon = True
-        clock.start()
-        try:
-            yield cursor
-        except duckdb.InterruptException:
-            raise BadSetting(f"took longer than {SQL_SECONDS:.0f} s; ask for less") from None
-        finally:
-            clock.cancel()
-            cursor.close()
 
-
-def _locked(path: Path, spill: Path) -> duckdb.DuckDBPyConnection:
-    """A connection that reaches no file but the index, changes nothing, and stays so."""
-    opened = duckdb.connect(str(path), read_only=True, config={"memory_limit": MEMORY, "threads": 2})
-    is_locked = opened.execute("SELECT current_setting('lock_configuration')").fetchone()
-    if is_locked != (True,):  # all connections of a process to one file are one database, which may be locked already
-        place = str(spill / ".spill").replace("'", "''")
-        for told in (
-            f"temp_directory = '{place}'", "max_temp_directory_size = '2GB'", "autoinstall_known_extensions = false",
-            "autoload_known_extensions = false", "python_enable_replacements = false", "enable_external_access = false", "lock_configuration = true",
-        ):  # fmt: skip
-            opened.execute(f"SET {told}")
-    return opened
-
-
-def _only_select(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
-    try:
-        statements = cursor.extract_statements(sql)
-    except duckdb.Error as error:
-        raise BadSetting(f"SQL: {_plain(error)}") from None
-    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise BadSetting("SQL: write one condition on the columns, or one SELECT that gives `number`")
-
-
-def _plain(error: Exception) -> str:
-    """The first line of what DuckDB says."""
-    if isinstance(error, duckdb.InterruptException):
-        return f"took longer than {SQL_SECONDS:.0f} s; ask for less"
-    return " ".join(str(error).split("\n\n")[0].split())[:300]
+def _opened(path: Path, spill: Path) -> duckdb.DuckDBPyConnection:
+    """A connection that changes nothing; what does not fit into memory goes to `spill`."""
+    return duckdb.connect(
+        str(path),
+        read_only=True,
+        config={
+            "memory_limit": MEMORY,
+            "threads": 2,
+            "temp_directory": str(spill / ".spill"),
+            "max_temp_directory_size": "2GB",
+        },
+    )
 
 
 def _among(order: Numbers, rows: int) -> NDArray[np.bool_]:

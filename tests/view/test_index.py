@@ -138,9 +138,20 @@ def test_sql_reaches_nothing_but_the_facts(index: Index, sql: str) -> None:
 
 def test_sql_that_does_not_end_is_ended(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the next question is answered."""
-    monkeypatch.setattr("pixmo.view.index_read.SQL_SECONDS", 0.2)
+    monkeypatch.setattr("pixmo.view.sql.SECONDS", 0.2)
     with pytest.raises(BadSetting, match="took longer"):
         index.find(Query(sql="(SELECT count(*) FROM range(10000000000) a, range(100000) b) > 3"), 0, 1)
+    assert found(index, "q=car") == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "sql", ["list_sum(range(100000000 + number)) > 1", "length(repeat('x', 2000000000 + number::INT)) > 1"]
+)
+def test_sql_that_wants_all_memory_has_its_own(index: Index, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
+    """Single values are not bound by DuckDB's limit: the question ends, and nothing else."""
+    monkeypatch.setattr("pixmo.view.sql.SECONDS", 5)
+    with pytest.raises(BadSetting, match="ask for less|Out of Memory"):
+        index.find(Query(sql=sql), 0, 1)
     assert found(index, "q=car") == [0, 1]
 
 
