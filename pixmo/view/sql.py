@@ -5,10 +5,12 @@ DuckDB's own limits do not bind single values: `repeat('x', 2000000000)` on ever
 
 from __future__ import annotations
 
+import json
+import os
 import resource
+import subprocess
+import sys
 import threading
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import duckdb
@@ -18,9 +20,9 @@ from numpy.typing import NDArray
 from pixmo.errors import BadSetting
 
 SECONDS = 10.0
-START_SECONDS = 20.0  # until the process is there, on a machine that is busy
-MOST_BYTES = 2 * 2**30  # of address space
-AT_ONCE = threading.BoundedSemaphore(2)
+_MOST_BYTES = 2 * 2**30  # of address space
+_AT_ONCE = threading.BoundedSemaphore(2)
+_REFUSED = 3  # the exit status of a question that is told to be wrong
 _LOCKED = (
     "temp_directory = ''", "autoinstall_known_extensions = false", "autoload_known_extensions = false", "python_enable_replacements = false",
     "enable_external_access = false", "lock_configuration = true",
@@ -30,51 +32,35 @@ _LOCKED = (
 def numbers_of(facts: Path, sql: str, rows: int) -> NDArray[np.int32]:
     """The numbers that SQL tells, as it tells them: a condition on the columns of `rows`, or a SELECT that gives `number`.
 
-    `rows` is how many there are. Raises BadSetting for what is no such SQL, fails, or takes too long.
+    `rows` is how many there are. Raises BadSetting for what is no such SQL, fails, or takes too much.
     """
-    context = get_context("spawn")
-    with AT_ONCE:
-        mine, theirs = context.Pipe()
-        asking = context.Process(target=_answer, args=(theirs, str(facts), sql, 4 * rows), daemon=True)
-        asking.start()
-        theirs.close()
+    command = [sys.executable, "-P", "-c", f"from {__name__} import answer; answer()"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    asked = json.dumps([str(facts), sql, 4 * rows]).encode()
+    with _AT_ONCE:
         try:
-            told = _heard(mine)
-        finally:
-            asking.kill()
-            asking.join()
-            mine.close()
-    if isinstance(told, str):
-        raise BadSetting(told)
-    return np.frombuffer(told, np.int32)
+            told = subprocess.run(command, input=asked, capture_output=True, timeout=SECONDS, env=env, check=False)
+        except subprocess.TimeoutExpired:
+            raise BadSetting(f"SQL: took longer than {SECONDS:.0f} s; ask for less") from None
+    if told.returncode == _REFUSED:
+        raise BadSetting(f"SQL: {told.stdout.decode()}")
+    if told.returncode:
+        raise BadSetting("SQL: took more memory than it may; ask for less")
+    return np.frombuffer(told.stdout, np.int32)
 
 
-def _heard(mine: Connection) -> bytes | str:
-    """The numbers, or what is wrong with the question."""
-    try:
-        if not mine.poll(START_SECONDS):
-            return "SQL: the machine is too busy; ask again"
-        mine.recv_bytes()
-        if not mine.poll(SECONDS):
-            return f"SQL: took longer than {SECONDS:.0f} s; ask for less"
-        told = mine.recv_bytes()
-    except EOFError:
-        return "SQL: took more memory than it may; ask for less"
-    return told[1:].decode() if told[:1] == b"!" else told[1:]
-
-
-def _answer(theirs: Connection, facts: str, sql: str, most: int) -> None:
-    """The process: says that it is there, then the numbers, or `!` and what is wrong."""
-    theirs.send_bytes(b"there")
-    resource.setrlimit(resource.RLIMIT_AS, (MOST_BYTES, MOST_BYTES))
+def answer() -> None:
+    """The process: a question on stdin, its numbers on stdout."""
+    facts, sql, most = json.load(sys.stdin)
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_BYTES, _MOST_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (3 * int(SECONDS), 3 * int(SECONDS)))  # where nobody is left to end it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        theirs.send_bytes(b"=" + _asked(facts, sql, most).tobytes())
-    except MemoryError:
-        theirs.send_bytes(b"!SQL: took more memory than it may; ask for less")
+        sys.stdout.buffer.write(_asked(facts, sql, most).tobytes())
     except (BadSetting, duckdb.Error) as error:
-        told = " ".join(str(error).split("\n\n")[0].split())[:300].removeprefix("SQL: ")
-        theirs.send_bytes(f"!SQL: {told}".encode(errors="replace"))
+        told = " ".join(str(error).split("\n\n")[0].split())[:300]
+        sys.stdout.buffer.write(told.encode(errors="replace"))
+        sys.exit(_REFUSED)
 
 
 def _asked(facts: str, sql: str, most: int) -> NDArray[np.int32]:

@@ -150,7 +150,7 @@ def test_sql_that_does_not_end_is_ended(index: Index, monkeypatch: pytest.Monkey
 def test_sql_that_wants_all_memory_has_its_own(index: Index, monkeypatch: pytest.MonkeyPatch, sql: str) -> None:
     """Single values are not bound by DuckDB's limit: the question ends, and nothing else."""
     monkeypatch.setattr("pixmo.view.sql.SECONDS", 5)
-    with pytest.raises(BadSetting, match="ask for less|Out of Memory"):
+    with pytest.raises(BadSetting, match=r"ask for less|Out of Memory"):
         index.find(Query(sql=sql), 0, 1)
     assert found(index, "q=car") == [0, 1]
 
