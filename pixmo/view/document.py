@@ -65,12 +65,19 @@ def page_of(
         class_="bar-top", aria_label="Pages",
     )  # fmt: skip
     answer = document(
-        f"{title} – {view.data.name[:80]}", tag("a", "To the content", href="#content", class_="skip"), bar, _broken(view.data),
+        f"{title} – {view.data.name[:80]}", tag("a", "To the content", href="#content", class_="skip"), bar, _changed(view.data), _broken(view.data),
         tag("main", *body, id="content"), _help(), tag("p", id="status", role="status", aria_live="polite"),
         up=up, script=SCRIPT, refresh=refresh, status=status,
     )  # fmt: skip
     answer.headers["content-security-policy"] = FORMS
     return answer
+
+
+def _changed(data: DataSet) -> Html | None:
+    if not data.has_changed():
+        return None
+    told = "The files of this set have changed since it was opened. Start pixmo view again to see them as they are."
+    return tag("aside", tag("p", tag("b", told)), class_="broken", aria_label="The set has changed")
 
 
 def _broken(data: DataSet) -> Html | None:

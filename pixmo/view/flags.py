@@ -111,7 +111,7 @@ def _lines(path: Path) -> Iterator[Flag]:
     """The marks; lines that are none, such as one cut short, are passed over."""
     try:
         lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
+    except OSError:  # not there, or not to be read: writing says why
         return
     for line in lines:
         with suppress(ValueError, TypeError, KeyError):

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pixmo.errors import BadSetting, PixmoError
+from pixmo.errors import BadSetting, BadSource, PixmoError
 from pixmo.ids import digest_of, short
 from pixmo.view.index_build import Stopped, build
 from pixmo.view.index_cache import claimed, prune
@@ -164,6 +164,8 @@ class Index:
     def _build(self) -> None:
         with claimed(self._cache) as folder:
             build(self._data, folder, self._on_rows)
+            if self._data.has_changed(0):
+                raise BadSource("its files changed meanwhile; start pixmo view again")
             shutil.rmtree(folder / "spill", ignore_errors=True)
             with suppress(OSError):  # another viewer was faster: its index is as good
                 os.rename(folder, self.path)

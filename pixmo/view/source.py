@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pyarrow as pa
@@ -29,6 +30,9 @@ from pixmo.storage.manifest import load as manifest_of
 
 MOST_VALUES = 5000
 """Values of a list that a page shows: a row may hold a million points, of which nobody sees more."""
+
+LOOK_SECONDS = 2.0
+"""How long a set is taken to be as it was."""
 
 KEPT_BYTES, OPEN_FILES = 16 * 2**20, 3  # of what was read: pages are kept as they are drawn, not as rows
 SUFFIXES = (".parquet", ".arrow")
@@ -58,9 +62,17 @@ class DataSet:
     """
 
     def __init__(
-        self, path: str, rows: Rows, broken: Sequence[Broken] = (), folder: Path | None = None, digest: str = ""
+        self,
+        path: str,
+        rows: Rows,
+        broken: Sequence[Broken] = (),
+        folder: Path | None = None,
+        settings: Sequence[str | None] = (),
     ) -> None:
-        self.path, self.rows, self.folder, self.digest = path, rows, folder, digest
+        self.path, self.rows, self.folder, self._settings = path, rows, folder, settings
+        self.digest = self._was = self._now()
+        self._looked = monotonic()
+        self._has_changed = False
         self.name = Path(path).name or path
         self._broken = list(broken)
         self._lock = threading.Lock()
@@ -74,6 +86,16 @@ class DataSet:
     def broken(self) -> tuple[Broken, ...]:
         """The files that cannot be read, or not whole."""
         return tuple(self._broken)
+
+    def has_changed(self, after_s: float = LOOK_SECONDS) -> bool:
+        """Whether files of it were replaced or removed since it was opened; looked for where that was done so long ago."""
+        if not self._has_changed and monotonic() - self._looked >= after_s:
+            self._has_changed = self._now() != self._was
+            self._looked = monotonic()
+        return self._has_changed
+
+    def _now(self) -> str:
+        return _digest([Path(f.path) for f in self.rows.groups.files], *self._settings)
 
     def read(self, numbers: Sequence[int]) -> list[Row | Unread]:
         """Rows by number, in that order, read together. Of lists the first 5,000 values are read: `capped` says which."""
@@ -158,11 +180,15 @@ def open_data(path: str, *, split: str | None = None, as_: str | None = None, un
     Raises BadSource or BadFolder for what is no set, or none that may be read; UnknownName for a split there is not.
     """
     folder = Path(path).expanduser()
+    if not path.strip():
+        raise BadSource("'' is no path: name a folder that pixmo made, or Parquet or Arrow files")
     _check(path, folder)
     own = folder if (folder / NAME).is_file() else None
     broken: list[Broken] = []
     try:
         rows = load(path, split, as_=as_, unit=unit)
+    except OSError as error:
+        raise BadSource(f"{path}: {error.filename or 'a file of it'} cannot be read: {error.strerror}") from error
     except (BadSource, BadFolder) as error:
         files = _files(folder, own)
         if not files:
@@ -172,8 +198,7 @@ def open_data(path: str, *, split: str | None = None, as_: str | None = None, un
             raise BadSource(f"{path}: no file of it can be read: {broken[0].why}") from error
         rows = load(sound, split, as_=as_, unit=unit)
     rows.groups.keep(KEPT_BYTES, OPEN_FILES)
-    told = [Path(f.path) for f in rows.groups.files]
-    return DataSet(path, rows, broken, own, _digest(told, as_, unit))
+    return DataSet(path, rows, broken, own, (as_, unit))
 
 
 def _check(path: str, folder: Path) -> None:
@@ -221,6 +246,9 @@ def _digest(files: Sequence[Path], *settings: str | None) -> str:
     """Of names, sizes and times, so that a set that changed has another; nothing is read."""
     told = hashlib.sha256(repr(settings).encode())
     for file in files:
-        stat = file.stat()
-        told.update(f"{file.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+        seen = "gone"
+        with suppress(OSError):
+            stat = file.stat()
+            seen = f"{stat.st_size}\0{stat.st_mtime_ns}"
+        told.update(f"{file.absolute()}\0{seen}\n".encode(errors="surrogateescape"))
     return told.hexdigest()[:32]

@@ -97,7 +97,9 @@ def _small_set(data: DataSet, batch: pa.RecordBatch, file: Path) -> DataSet:
     pq.write_table(pa.Table.from_batches([batch]).replace_schema_metadata(data.rows.schema.metadata), file)
     opened = open_data(str(file))
     rows = Rows(opened.rows.groups, data.rows.layout._replace(picture=None))
-    return DataSet(str(file), rows, digest=opened.digest)
+    told = DataSet(str(file), rows)
+    told.digest = opened.digest
+    return told
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:  # Any: column values

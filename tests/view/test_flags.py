@@ -88,6 +88,7 @@ def test_what_cannot_be_kept_is_refused(data: DataSet, tmp_path: Path) -> None:
     with pytest.raises(BadSetting):
         Flags(data).set("", True)
     (tmp_path / "file").write_text("")
+    assert Flags(open_data(str(next((tmp_path / "set").rglob("*.parquet")))), tmp_path / "file").all() == []
     with pytest.raises(BadFolder, match="cannot be written"):
         Flags(open_data(str(next((tmp_path / "set").rglob("*.parquet")))), tmp_path / "file").set("a", True)
 

@@ -211,6 +211,17 @@ def test_an_index_is_kept_for_the_next_viewer(tmp_path: Path) -> None:
     assert found(other, "q=car*") == [0, 1]
 
 
+def test_a_set_that_changes_meanwhile_leaves_no_index(tmp_path: Path) -> None:
+    """Half of it would be of other rows."""
+    path = table_at(tmp_path / "r.parquet", ROWS)
+    index = Index(open_data(str(path)), tmp_path / "cache")
+    table_at(path, ROWS[:2])
+    index.begin()
+    assert index.wait(60).name == "failed"
+    assert "changed" in index.state.why
+    assert not index.path.exists()
+
+
 def test_a_damaged_index_is_built_anew(tmp_path: Path) -> None:
     """Cut short by a full disk, say."""
     path = table_at(tmp_path / "r.parquet", ROWS)

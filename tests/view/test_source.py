@@ -86,6 +86,36 @@ def test_a_set_that_changed_has_another_digest(tmp_path: Path) -> None:
     assert open_data(str(file)).digest != before
 
 
+def test_a_set_that_changes_while_it_is_open_says_so(tmp_path: Path) -> None:
+    """A file that is replaced, or gone; what was computed is still kept by the old digest."""
+    file = write_set(tmp_path / "a.parquet", [points("cat")])
+    data = open_data(str(file))
+    assert not data.has_changed(0)
+    write_set(file, [points("cat"), points("dog")])
+    assert not data.has_changed(60)
+    assert data.has_changed(0)
+    other = open_data(str(file))
+    file.unlink()
+    assert other.has_changed(0)
+
+
+@pytest.mark.parametrize("path", ["", " "])
+def test_no_path_at_all_is_refused(path: str) -> None:
+    """As an empty variable of the shell gives; it does not mean the current folder."""
+    with pytest.raises(BadSource, match="is no path"):
+        open_data(path)
+
+
+def test_what_the_system_refuses_in_a_folder_is_named(tmp_path: Path) -> None:
+    """In a line, not with a traceback: here a link to a name that is too long for it."""
+    write_set(tmp_path / "set" / "a.parquet", [points("cat")])
+    (tmp_path / "set" / "within").symlink_to(tmp_path / ("x" * 300))
+    with pytest.raises(BadSource) as told:
+        open_data(str(tmp_path / "set"))
+    assert "within" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
 def test_long_lists_are_read_in_part_and_told_in_full(tmp_path: Path) -> None:
     """A row of 20,000 points shows 5,000, and says how many there are; lists of numbers, as masks are, stay whole."""
     many = points("dots", *[(n % 100, n % 97) for n in range(20_000)])
