@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pixmo.annotate.manifest import publish_skips
-from pixmo.annotate.pages import consent_page, entrance, finished_page, stranger
+from pixmo.annotate.pages import consent_page, entrance, finished_page, full_page, stranger
 from pixmo.annotate.people import People, Person
 from pixmo.annotate.pictures import shown
 from pixmo.annotate.store import Store
@@ -103,7 +103,12 @@ class Collecting(ABC):
     async def next(self, request: Request) -> Response:
         """What an annotator should do now."""
         person = await self.who(request, "annotator")
-        return stranger() if person is None else await run_in_threadpool(self._next, person)
+        if person is None:
+            return stranger()
+        try:
+            return await self.kept(self._next, person)
+        except Refused:
+            return full_page()
 
     def _next(self, person: Person) -> Response:
         if not self.people.has_agreed(person.id, self.version):

@@ -7,12 +7,14 @@ runs on a loop of its own, so that its connections outlast a request of a browse
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import threading
 import time
 from dataclasses import replace
 from types import TracebackType
 from typing import NamedTuple, Self
+from urllib.parse import urlsplit
 
 from pixmo.annotate.answers import check_token
 from pixmo.annotate.store import Store
@@ -23,6 +25,7 @@ from pixmo.engines.chat.settings import ChatSettings
 from pixmo.errors import PixmoError
 from pixmo.web.refused import Refused
 
+_log = logging.getLogger(__name__)
 _FIELDS = "id, question, draft, model, coalesce(reason, '')"
 MOST_REJECTED = 5  # drafts that a model is reminded of
 SYSTEM = (
@@ -96,14 +99,20 @@ class Engine:
     """A model that is asked from any loop. A context manager."""
 
     def __init__(self, store: Store, settings: ChatSettings) -> None:
-        (spent,) = store.one("SELECT coalesce(sum(usd), 0) FROM chats") or (0.0,)
-        if settings.budget_usd is not None:
-            settings = replace(settings, budget_usd=max(0.0, settings.budget_usd - spent))
-        self._store, self._chat = store, ChatEngine(settings)
+        self._store, self._settings = store, settings
+        self._chat = self._begun()
         self._at_work: dict[str, asyncio.Task[str]] = {}
         self.model = settings.model
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True, name="drafts")
+
+    def _begun(self) -> ChatEngine:
+        """With what is left of the budget."""
+        settings = self._settings
+        if settings.budget_usd is not None:
+            (spent,) = self._store.one("SELECT coalesce(sum(usd), 0) FROM chats") or (0.0,)
+            settings = replace(settings, budget_usd=max(0.0, settings.budget_usd - spent))
+        return ChatEngine(settings)
 
     def __enter__(self) -> Self:
         """Raises PixmoError where there is no key."""
@@ -137,7 +146,9 @@ class Engine:
         try:
             answer = await self._chat.ask(question)
         except PixmoError as error:
-            raise Refused(503, f"the model cannot be asked: {error}") from error
+            _log.warning("no draft: %s", error)
+            await self._renew()
+            raise Refused(503, f"the model cannot be asked: {self._plain(error)}") from error
         is_told = answer.outcome is ChatOutcome.OK and bool(answer.value)
         with self._store.change():  # what was paid counts, also for nothing
             text = (answer.value or "").strip()
@@ -146,6 +157,20 @@ class Engine:
         if not is_told:
             raise Refused(503, f"the model gave no answer ({answer.outcome}); ask again, or write it")
         return text
+
+    async def _renew(self) -> None:
+        """Begins anew: an engine that met an error sends nothing more, and people are at work for days."""
+        if len(self._at_work) == 1:  # nothing else is under way, whose cost is not counted yet
+            await self._chat.__aexit__(None, None, None)
+            self._chat = self._begun()
+            await self._chat.__aenter__()
+
+    def _plain(self, error: PixmoError) -> str:
+        """What browsers are told: not where the model is."""
+        told = str(error)
+        for where in (self._settings.base_url, urlsplit(self._settings.base_url).netloc, self._settings.host):
+            told = told.replace(where, "its endpoint")
+        return told
 
     async def _close(self) -> None:
         for task in list(self._at_work.values()):

@@ -32,6 +32,8 @@ RECORDINGS, MANIFEST, SKIPS, CONSENT, UPLOADS = (
     "recordings", "recordings.jsonl", "skips.jsonl", "consent", "private/uploads",
 )  # fmt: skip
 
+_FIRST = {"lock", "private"}  # what is there when it is killed, or the disk is full, at the very beginning
+
 
 @contextmanager
 def collection(out: Path, images: Path | None = None, kind: str = SPEECH) -> Iterator[Store]:
@@ -41,22 +43,22 @@ def collection(out: Path, images: Path | None = None, kind: str = SPEECH) -> Ite
     holds it.
     """
     is_ours = (out / FILE).is_file()
-    if not is_ours and (images is None or out.is_file() or (out.is_dir() and any(out.iterdir()))):
+    if not is_ours and (
+        images is None or out.is_file() or (out.is_dir() and not {p.name for p in out.iterdir()} <= _FIRST)
+    ):
         remedy = (
             f"`pixmo annotate {kind} IMAGES OUT` makes one"
             if images is None
             else "take an empty folder, or one it made"
         )
         raise BadFolder(f"{out}: is not a folder that `pixmo annotate` made; {remedy}")
-    with locked(out, str(out)):
-        with disk_errors(out):
-            sweep(out)
-            (out / UPLOADS).parent.mkdir(mode=0o700, exist_ok=True)
+    with disk_errors(out), locked(out, str(out)):
+        sweep(out)
+        store = Store(out / FILE)
+        try:
             (out / UPLOADS).mkdir(exist_ok=True)
             if kind == SPEECH and images is not None:
                 (out / RECORDINGS).mkdir(exist_ok=True)
-        store = Store(out / FILE)
-        try:
             _belongs(out, store, images, kind)
             yield store
         finally:

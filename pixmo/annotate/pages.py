@@ -33,6 +33,15 @@ def stranger() -> Response:
     )
 
 
+def full_page() -> Response:
+    """Nothing can be stored, so nothing is given out; looks again by itself."""
+    told = (
+        "The server cannot store anything now. What you did is kept in this browser. This page tries again by itself."
+    )
+    body = tag("main", tag("h1", "One moment"), tag("p", told))
+    return document("One moment", body, up="./../../", refresh="10", status=503)
+
+
 def consent_page(person: Person, version: str, text: str) -> Response:
     """Asks for consent, once for each text."""
     paragraphs = [tag("p", part) for part in text.split("\n\n") if part.strip()]

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,10 @@ class Store:
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
             self._prepare()
+        except sqlite3.OperationalError as error:
+            raise BadFolder(
+                f"{path}: cannot be read or written ({error}); make sure that its disk has room, nothing is lost"
+            ) from error
         except sqlite3.DatabaseError as error:
             raise BadFolder(
                 f"{path}: is damaged ({error}); put it back from a copy, or take another folder for OUT"
@@ -112,7 +116,8 @@ class Store:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                with suppress(sqlite3.OperationalError):  # a full disk may have ended it
+                    self._db.execute("ROLLBACK")
                 raise
 
     def do(self, sql: str, *values: Any) -> int:  # Any: what SQLite can hold

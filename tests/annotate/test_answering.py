@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +146,32 @@ def test_a_correction_of_a_question_that_was_asked_by_the_list_counts(images: Pa
         "corrected",
         "own",
     )
+
+
+@pytest.mark.parametrize("kind", ["points", "qa"])
+def test_a_full_disk_makes_people_wait(images: Path, out: Path, kind: str) -> None:
+    """Nothing is half stored: what was refused is taken when there is room again, by the same token."""
+    with serve(images, out, kind) as served:
+        anna, token = annotator(served, "anna"), secrets.token_hex(16)
+        picture = anna.picture() or 0
+        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        assert anna.submit(picture, token, **VALUES[kind]).status == 507
+        assert anna.post("skip", picture=picture, reason="other").status == 507
+        page = anna.ask("GET", "")
+        assert (page.status, b"One moment" in page.body) == (503, True)
+        resource.prlimit(served.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert anna.submit(picture, token, **VALUES[kind]).status == 200
+        assert "Traceback" not in served.stop()[1]
+    assert len(served.rows(f"{kind}.jsonl")) == 1
+
+
+@pytest.mark.parametrize("most_bytes", [0, 5000])
+def test_beginning_on_a_full_disk_is_told(images: Path, out: Path, most_bytes: int) -> None:
+    """In one line; with room the same command begins."""
+    words = [sys.executable, "-m", "pixmo", "annotate", "points", str(images), str(out), "--port", "0"]
+    full = f"import resource, sys, os; resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, -1)); os.execv(sys.argv[1], sys.argv[1:])"
+    done = subprocess.run([sys.executable, "-c", full, *words], capture_output=True, text=True, check=False)
+    (said,) = done.stderr.splitlines()
+    assert (done.returncode, "nothing is lost" in said) == (2, True), said
+    with serve(images, out, "points") as served:
+        assert annotator(served, "anna").picture() == 1

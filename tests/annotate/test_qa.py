@@ -152,6 +152,36 @@ def test_a_model_that_fails_is_told_and_people_go_on(
         assert anna.submit(1, question="What?", answer="I write it.").status == 200
 
 
+@pytest.mark.parametrize("script", ["html", "429:quota", "401"])
+def test_a_model_that_is_there_again_is_asked_again(images: Path, out: Path, chat: ChatServer, script: str) -> None:
+    """Without a new start; and where it is, annotators are not told."""
+    chat.script = [script]
+    with serve(images, out, chat=chat) as served:
+        anna = at_work(served, "anna")
+        failed = draft(anna, 1, "What?")
+        assert failed.status == 503
+        assert b"127.0.0.1" not in failed.body
+        again = draft(anna, 1, "What?")
+        assert (again.status, again.json["text"]) == (200, "Draft 2")
+
+
+def test_a_draft_keeps_its_model_and_its_first_reason(images: Path, out: Path, chat: ChatServer) -> None:
+    """Also when the next start has no model, and a request comes again with another reason."""
+    with serve(images, out, chat=chat) as served:
+        anna = at_work(served, "anna")
+        first = draft(anna, 1, "What?").json["draft"]
+        second = draft(anna, 1, "What?", rejected=first, reason="too short").json["draft"]
+        draft(anna, 1, "What?", rejected=first, reason="no reason at all")
+        served.stop()
+    with serve(images, out) as served:
+        anna = at_work(served, "anna")
+        assert anna.submit(1, question="What?", answer="Draft 2", draft=second).status == 200
+        served.stop()
+    (row,) = served.rows("qa.jsonl")
+    assert (row["source"], row["model"]) == ("draft", "m")
+    assert row["rejected"] == [{"draft": "Draft 1", "reason": "too short"}]
+
+
 def test_browsers_never_see_the_key(images: Path, out: Path, chat: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes to the endpoint alone, from the environment that was named; also an endpoint that repeats it gives nothing away."""
     monkeypatch.setenv("MY_KEY", "secret-key-of-mine")
