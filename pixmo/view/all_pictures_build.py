@@ -54,7 +54,7 @@ _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(\[[^\]/?#]*\]|[^/?#:@]*)"
 
 def build(data: DataSet, file: Path, on_rows: OnRows) -> None:
     """Writes the table, the groups and the counts."""
-    spill = {"memory_limit": "96MB", "threads": 1, "temp_directory": str(file.parent / "spill")}
+    spill = {"memory_limit": "72MB", "threads": 1, "temp_directory": str(file.parent / "spill")}
     with closing(duckdb.connect(str(file), config=spill)) as table:  # type: ignore[arg-type]  # a dict of strings and numbers is one
         folder = _with_side_files(data)
         batches = _of_run(data, folder) if folder else _of_set(data)
@@ -232,21 +232,21 @@ def _finish(table: duckdb.DuckDBPyConnection) -> None:
     """Hosts, a row that shows the same bytes, groups, counts."""
     table.execute("DROP TABLE raw; DROP SEQUENCE next_picture")
     table.execute(
-        "CREATE TABLE same AS SELECT sha256, arg_min(number, n) AS shown, arg_min(picture, n) AS shown_picture FROM told "
-        "WHERE sha256 IS NOT NULL AND number IS NOT NULL GROUP BY sha256"
+        "CREATE TABLE same AS SELECT hash(sha256) AS known, arg_min(number, n) AS shown, arg_min(picture, n) AS shown_picture FROM told "
+        "WHERE sha256 IS NOT NULL AND number IS NOT NULL GROUP BY known"
     )
     table.execute(
         f"CREATE TABLE pictures AS SELECT told.*, coalesce(nullif(lower(regexp_extract(url, '{_HOST}', 1)), ''), '(none)') AS host, "
         "coalesce(number, shown) AS shown, CASE WHEN number IS NULL THEN shown_picture ELSE picture END AS shown_picture "
-        "FROM told LEFT JOIN same USING (sha256) ORDER BY n"
+        "FROM told LEFT JOIN same ON known = hash(sha256) ORDER BY n"
     )
     table.execute("DROP TABLE told; DROP TABLE same")
     table.execute(
         "CREATE TABLE grouped AS "
-        "SELECT 'look' AS way, coalesce(duplicate_of, key) AS head, n, duplicate_of IS NULL AS is_kept FROM pictures "
+        "SELECT 'look' AS way, hash(coalesce(duplicate_of, key)) AS head, n, duplicate_of IS NULL AS is_kept FROM pictures "
         "WHERE duplicate_of IS NOT NULL OR key IN (SELECT duplicate_of FROM pictures WHERE duplicate_of IS NOT NULL) "
-        "UNION ALL SELECT 'bytes', sha256, n, number IS NOT NULL FROM pictures WHERE sha256 IS NOT NULL "
-        "UNION ALL SELECT 'address', url, n, number IS NOT NULL FROM pictures WHERE url IS NOT NULL"
+        "UNION ALL SELECT 'bytes', hash(sha256), n, number IS NOT NULL FROM pictures WHERE sha256 IS NOT NULL "
+        "UNION ALL SELECT 'address', hash(url), n, number IS NOT NULL FROM pictures WHERE url IS NOT NULL"
     )
     table.execute(
         "CREATE TABLE groups AS SELECT way, head, count(*) AS size, "

@@ -55,7 +55,7 @@ class Differences:
         self.missing: dict[str, list[str]] = told["missing"]  # columns that only `new` or only `old` has
         self.how: dict[str, int] = told["how"]  # rows put together by `id`, `key`, `content`
         self._names: list[str] = told["compared"]
-        self._table = duckdb.connect(str(folder / FILE), read_only=True, config={"memory_limit": "64MB", "threads": 1})
+        self._table = duckdb.connect(str(folder / FILE), read_only=True, config={"memory_limit": "32MB", "threads": 1})
 
     def find(self, state: str, column: str, offset: int, limit: int) -> tuple[int, list[Difference]]:
         """How many rows are in that state (and differ in that column), and some of them in their order."""
@@ -97,7 +97,7 @@ def differences(new: DataSet, old: DataSet, cache: Path, on_rows: OnRows) -> Dif
 def _compare(new: DataSet, old: DataSet, folder: Path, on_rows: OnRows) -> dict[str, Any]:  # Any: JSON
     compared, missing = _columns(new, old)
     names = [*compared[:MOST_COLUMNS], *([OTHERS] if len(compared) > MOST_COLUMNS else [])]
-    config: dict[str, Any] = {"memory_limit": "128MB", "threads": 1, "temp_directory": str(folder / "spill")}
+    config: dict[str, Any] = {"memory_limit": "64MB", "threads": 1, "temp_directory": str(folder / "spill")}
     with closing(duckdb.connect(str(folder / "keys.duckdb"), config=config)) as table:
         table.execute(f"ATTACH '{str(folder / FILE).replace(chr(39), chr(39) * 2)}' AS result")
         fields = ", ".join(f"h{n} UBIGINT" for n in range(len(names)))

@@ -175,12 +175,12 @@ def _samples(known: AllPictures, outcome: str, host: str, page: int, asked: dict
     values = [value for _, value in wanted]
     total = known.one(f"SELECT count(*) FROM failed f WHERE {where}", values)
     chosen = [n for (n,) in known.ask(f"SELECT n FROM failed f WHERE {where} ORDER BY n LIMIT ? OFFSET ?", [*values, PER_PAGE, (page - 1) * PER_PAGE])]  # fmt: skip
-    told = known.pictures(f"WHERE p.n IN ({', '.join('?' * len(chosen))}) ORDER BY p.n", chosen) if chosen else []
+    told = known.by_number(chosen)
     note = " and ".join(f"{name} {shortened(value, 60)}" for name, value in wanted)
     head = tag("h2", f"{count(total)} pictures that did not come" if total != 1 else "1 picture that did not come")
     reset = tag("p", f"With {note}. ", tag("a", "All of them", href=f"./{PATH}#pictures")) if wanted else None
     shown = (
-        tag("ul", *(_sample(p) for (p,) in told), class_="samples card")
+        tag("ul", *(_sample(p) for p in told), class_="samples card")
         if told
         else tag("p", "There is none.", class_="empty")
     )

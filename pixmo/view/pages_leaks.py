@@ -45,10 +45,11 @@ def leaks_page(view: View, work: Work[AllPictures], other: Work[AllPictures] | N
         return _nothing(view, known)
     where, values = _where(kind, held)
     total = known.one(f"SELECT count(*) FROM leaks l WHERE {where}", values)
-    told = known.pictures(
-        f"JOIN leaks l USING (n) WHERE {where} ORDER BY l.n LIMIT ? OFFSET ?", [*values, PER_PAGE, (page - 1) * PER_PAGE],
-        "l.leak_kind, l.leak_of, l.leak_set",
-    )  # fmt: skip
+    lines = known.ask(
+        f"SELECT l.n, l.leak_kind, l.leak_of, l.leak_set FROM leaks l WHERE {where} ORDER BY l.n LIMIT ? OFFSET ?",
+        [*values, PER_PAGE, (page - 1) * PER_PAGE],
+    )
+    told = [(p, *line[1:]) for p, line in zip(known.by_number([line[0] for line in lines]), lines, strict=True)]
     pages = max(1, -(-total // PER_PAGE))
     return page_of(
         view, NAME, heading(NAME, "Pictures that stand in held-out sets too: what a model is tested on must not be trained on."),

@@ -49,6 +49,8 @@ class Work(Generic[T]):
         except (PixmoError, OSError, duckdb.Error, pa.ArrowException, ValueError, MemoryError) as error:
             why = " ".join(str(error).split())[:300] or type(error).__name__
             self._state = State("failed", self._state.done, self._rows, why)
-        finally:  # a bug keeps its traceback, and the page does not wait for ever
+        finally:
+            pa.default_memory_pool().release_unused()
+            # a bug keeps its traceback, and the page does not wait for ever
             if self._state.name == "building":
                 self._state = State("failed", self._state.done, self._rows, "see the terminal")
