@@ -1,11 +1,12 @@
 #!/usr/bin/env python
 """Makes docs/pictures/annotate-*.png: the real command, a real Chromium, a microphone fed by espeak-ng.
 
-Needs chromium and espeak-ng on the path. Nothing compares the pictures byte for byte: fonts differ from machine to machine.
+The points and the questions are those of the docs; the model is a scripted one. Needs chromium and espeak-ng on the path. Nothing compares the pictures byte for byte: fonts differ from machine to machine.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -16,10 +17,14 @@ from playwright.sync_api import Browser, Page, ViewportSize
 HERE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HERE))
 
+from tests.annotate import working  # noqa: E402
 from tests.annotate.browser import chromium, next_picture, opened, picture_of, ready, record, until  # noqa: E402
 from tests.annotate.serving import Served  # noqa: E402
+from tests.server.chat import ChatServer  # noqa: E402
 
 PICTURES = HERE / "docs" / "pictures"
+BIRDS = ((508, 410), (232, 345), (610, 436), (525, 363), (582, 385), (670, 328), (606, 297))
+"""Where they swim, in px of a picture of 960 by 640."""
 DESK: ViewportSize = {"width": 1200, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -36,7 +41,9 @@ def main() -> int:
         with Served(home / "photos", home / "talk", *options) as served, chromium(home) as browser:
             at_the_desk(browser, served)
             on_the_phone(browser, served)
-            progress(browser, served)
+            progress(browser, served, "progress")
+            points(browser, home)
+            questions(browser, home)
     for path in sorted(PICTURES.glob("annotate-*.png")):
         print(f"{path.relative_to(HERE)}: {path.stat().st_size / 1000:.0f} kB")
     return 0
@@ -87,7 +94,46 @@ def on_the_phone(browser: Browser, served: Served) -> None:
     context.close()
 
 
-def progress(browser: Browser, served: Served) -> None:
+def points(browser: Browser, home: Path) -> None:
+    """Birds on a pond, pointed at by two people who do not quite agree."""
+    (home / "ponds").mkdir()
+    for number, meadow in enumerate(("#bcd3c0", "#d3d0bc")):
+        pond(meadow).save(home / "ponds" / f"pond-{number + 1}.png")
+    options = ("--labels", "birds", "--annotators", "anna,ben", "--per-picture", "2")
+    with Served(home / "ponds", home / "birds", *options, kind="points") as served:
+        for name, missed, apart in (("anna", 6, 0.0), ("ben", 3, 1.0)):
+            context = browser.new_context(viewport=DESK)
+            page = working.opened(context, served.links[name])
+            for number in range(2):
+                seen = [(x / 9.6 + apart, y / 6.4) for n, (x, y) in enumerate(BIRDS) if n != missed or number]
+                working.click(page, *seen)
+                page.keyboard.press("]")
+                if (name, number) == ("anna", 0):
+                    shoot(page, "points")
+                working.submit(page)
+            context.close()
+        progress(browser, served, "points-progress")
+
+
+def questions(browser: Browser, home: Path) -> None:
+    """A draft of a model that was told of the picture, and is wrong."""
+    told = {"image": "street-1.png", "question": "What colour is the bus?", "caption": "A bus stands before a house."}
+    (home / "photos" / "list.jsonl").write_text(json.dumps(told) + "\n")
+    with ChatServer(lambda body: "The bus is blue, and two people wait beside it.") as chat:
+        options = ("--annotators", "anna", "--model", "my-model", "--base-url", chat.base_url)
+        with Served(home / "photos" / "list.jsonl", home / "asked", *options, kind="qa") as served:
+            page = working.opened(browser.new_context(viewport=DESK), served.links["anna"])
+            page.keyboard.press("Escape")
+            page.keyboard.press("d")
+            page.locator("#reject:visible:enabled").wait_for()
+            shoot(page, "qa")
+            page.keyboard.press("r")
+            page.keyboard.type("The bus is red.")
+            shoot(page, "qa-reject")
+            page.context.close()
+
+
+def progress(browser: Browser, served: Served, name: str) -> None:
     """What the owner sees. The links are made unreadable: a real page shows real ones."""
     page = browser.new_context(viewport=DESK).new_page()
     page.goto(served.links["owner"])
@@ -95,7 +141,8 @@ def progress(browser: Browser, served: Served) -> None:
     page.evaluate(
         "document.querySelectorAll('code').forEach((c) => { c.textContent = c.textContent.replace(/[^/]+$/, '…'); })"
     )
-    shoot(page, "progress")
+    shoot(page, name)
+    page.context.close()
 
 
 def shoot(page: Page, name: str) -> None:
@@ -106,6 +153,20 @@ def shoot(page: Page, name: str) -> None:
     with Image.open(path) as shot:
         small = shot.convert("RGB").quantize(96)
     small.save(path, optimize=True)
+
+
+def pond(meadow: str) -> Image.Image:
+    """Seven birds on a pond, close enough that one is easily missed."""
+    picture = Image.new("RGB", (960, 640), meadow)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((50, 45, 176, 160), "#a8553a")
+    draw.polygon([(34, 48), (113, 2), (192, 48)], "#7a3d2b")
+    draw.ellipse((96, 160, 880, 608), "#81a7ca")
+    for x, y in BIRDS:
+        draw.ellipse((x - 36, y - 18, x + 36, y + 18), "#f2ede1")
+        draw.ellipse((x + 20, y - 34, x + 48, y - 6), "#f2ede1")
+        draw.polygon([(x + 47, y - 23), (x + 64, y - 18), (x + 47, y - 15)], "#c4562e")
+    return picture
 
 
 def street(sky: str) -> Image.Image:
