@@ -38,7 +38,8 @@ _TECHNICAL = re.compile(
     r"host|version|revision|checksum|language|parsed_response)"
 )
 _URLS = ("image_url", "url", "image_urls", "final_url", "URL")
-_BESIDE = frozenset(("number", "id", "split", "host", "points", "findings"))
+FLAGGED = "flagged"  # what is marked in the viewer: filtered by, but no fact
+_BESIDE = frozenset(("number", "id", "split", "host", "points", "findings", FLAGGED))
 
 Where = NDArray[np.intp]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pixmo.page.html import Child, Html, foreign, shortened, tag
 from pixmo.page.numbers import compact
 from pixmo.view.document import View, link, without
-from pixmo.view.index_statistics import Facet
+from pixmo.view.facts import FLAGGED
+from pixmo.view.index_statistics import MOST_VALUES, Facet
 from pixmo.view.query import OPS, Query
 
 SPELLED = {op: word for word, op in OPS.items()}
@@ -101,32 +102,49 @@ def _kept(query: Query) -> Html:
 
 
 def _filters(view: View, query: Query) -> list[Html]:
-    facets = view.index.facets()
-    shown = [_facet(facet, query) for facet in facets]
-    known = {(f.column, "=") for f in facets if f.kind != "number"} | {
-        (f.column, op) for f in facets if f.kind == "number" for op in (">=", "<=")
-    }
-    offered = {(f.column, value) for f in facets for value, _ in f.values}
-    others = [
-        f
-        for f in query.filters
-        if (f.column, f.op) not in known or (f.op == "=" and (f.column, f.value) not in offered)
+    asked = {f.column for f in query.filters}
+    facets = [
+        *_flagged(view),
+        *(f for f in view.index.facets() if f.column in asked or _varies(f, len(view.data.rows))),
     ]
+    shown = [_facet(facet, query) for facet in facets]
+    offered = {(f.column, "=", value) for f in facets for value, _ in f.values}
+    boxes = {(f.column, op) for f in facets for op in _boxes(f)}
+    others = [f for f in query.filters if (f.column, f.op, f.value) not in offered and (f.column, f.op) not in boxes]
     kept = [tag("input", type="hidden", name=f"f.{f.column}.{SPELLED[f.op]}", value=f.value) for f in others]
     buttons = tag(
         "p", tag("button", "Apply", type="submit", class_="main"), " ", tag("a", "Clear", href="./", class_="button")
     )
-    inside = (tag("div", *shown, class_="facets"), _order(view, query), _sql(query), *kept, buttons)
+    inside = (tag("div", *shown, class_="facets"), _order(view, query), _sql(query, facets), *kept, buttons)
     is_open = bool(query.filters or query.sql)
     return [tag("details", tag("summary", "Filters and order"), *inside, open=is_open, class_="block")]
 
 
+def _flagged(view: View) -> list[Facet]:
+    """What is marked in the viewer, where something is."""
+    marked = len(view.flags.all())
+    return [Facet(FLAGGED, "yes_no", [("yes", marked), ("no", len(view.data.rows) - marked)])] if marked else []
+
+
+def _varies(facet: Facet, rows: int) -> bool:
+    """Whether a filter leaves anything out."""
+    return facet.low != facet.high if facet.kind == "number" else [n for _, n in facet.values] != [rows]
+
+
+def _boxes(facet: Facet) -> tuple[str, ...]:
+    """What is written, not chosen: bounds of numbers, a part of texts of which not all are offered."""
+    if facet.kind == "number":
+        return (">=", "<=")
+    return ("has",) if facet.kind == "text" and not 0 < len(facet.values) < MOST_VALUES else ()
+
+
 def _facet(facet: Facet, query: Query) -> Html:
     chosen = [f for f in query.filters if f.column == facet.column]
+    written = {f.op: f.value for f in chosen}
     body = (
-        _range(facet, {f.op: f.value for f in chosen})
+        _range(facet, written)
         if facet.kind == "number"
-        else _choices(facet, {f.value for f in chosen if f.op == "="})
+        else (_choices(facet, {f.value for f in chosen if f.op == "="}), _part(facet, written))
     )
     return tag("fieldset", tag("legend", foreign(facet.column.replace("_", " "), 40)), *body)
 
@@ -145,7 +163,14 @@ def _range(facet: Facet, chosen: dict[str, str]) -> Iterable[Child]:
         yield tag("label", word, " ", box)
 
 
-def _choices(facet: Facet, chosen: set[str]) -> Iterable[Child]:
+def _part(facet: Facet, written: dict[str, str]) -> Html | None:
+    if not _boxes(facet):
+        return None
+    name, label = f"f.{facet.column}.has", f"{facet.column} has"
+    return tag("input", type="text", name=name, value=written.get("has"), placeholder="has …", aria_label=label[:200])
+
+
+def _choices(facet: Facet, chosen: set[str]) -> Html | None:
     options = [
         tag(
             "label",
@@ -155,7 +180,7 @@ def _choices(facet: Facet, chosen: set[str]) -> Iterable[Child]:
         for value, rows in facet.values
         if len(value) <= _LONGEST
     ]  # fmt: skip
-    yield tag("div", *options, class_="choices", tabindex=0 if len(options) > 6 else None)
+    return tag("div", *options, class_="choices", tabindex=0 if len(options) > 6 else None) if options else None
 
 
 def _order(view: View, query: Query) -> Html:
@@ -170,13 +195,14 @@ def _order(view: View, query: Query) -> Html:
     return tag("p", tag("label", "Sort by ", tag("select", *options, name="sort")), " ", way, class_="order")
 
 
-def _sql(query: Query) -> Html:
+def _sql(query: Query, facets: Sequence[Facet]) -> Html:
+    numbers = [f.column for f in facets if f.kind == "number" and f.column.isidentifier()]
     box = tag(
         "input",
         type="text",
         name="sql",
         value=query.sql,
-        placeholder="n_points > 5 AND host LIKE '%.org'",
+        placeholder=" AND ".join(f"{name} > {n}" for name, n in zip(numbers, (5, 100), strict=False)) or "number < 100",
         spellcheck="false",
     )
     return tag("p", tag("label", "Where (SQL) ", box), class_="sql")

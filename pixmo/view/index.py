@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,14 +19,16 @@ from numpy.typing import NDArray
 
 from pixmo.errors import BadSetting, BadSource, PixmoError
 from pixmo.ids import digest_of, short
+from pixmo.view.facts import FLAGGED
+from pixmo.view.flags import Flags
 from pixmo.view.index_build import Stopped, build
 from pixmo.view.index_cache import claimed, prune
 from pixmo.view.index_read import Reader
 from pixmo.view.index_statistics import Facet, NumberColumn, Statistics, TextColumn
-from pixmo.view.query import Column, Query
+from pixmo.view.query import Column, Query, yes_no
 from pixmo.view.source import DataSet
 
-VERSION = 1
+VERSION = 2
 KEPT_ORDERS = 8  # answers kept, 4 bytes a row each
 
 Numbers = NDArray[np.int32]
@@ -50,9 +53,9 @@ class Found(NamedTuple):
 class Index:
     """The index of one set, shared by all viewers of it through its folder. Safe to use from several threads."""
 
-    def __init__(self, data: DataSet, folder: Path) -> None:
+    def __init__(self, data: DataSet, folder: Path, flags: Flags | None = None) -> None:
         told = [data.digest, data.kind.KIND if data.kind else None, len(data.rows), str(data.rows.schema), VERSION]
-        self._data, self._cache = data, folder
+        self._data, self._cache, self._flags = data, folder, flags
         self.path = folder / short(digest_of(told))
         self._rows = len(data.rows)
         self._state = State("none", 0, self._rows)
@@ -133,6 +136,16 @@ class Index:
         return reader
 
     def _order(self, query: Query) -> Numbers:
+        """The rows that answer. What is marked may change at any time: it is looked up anew, all else is kept."""
+        asked = [f for f in query.filters if f.column == FLAGGED]
+        order = self._kept_order(replace(query, filters=tuple(f for f in query.filters if f.column != FLAGGED)))
+        if asked:
+            marked = self._ready().mask_of_ids([flag.id for flag in self._flags.all()] if self._flags else [])
+            for one in asked:
+                order = order[marked[order] == (yes_no(one) == (one.op == "="))]
+        return order
+
+    def _kept_order(self, query: Query) -> Numbers:
         with self._lock:
             if query in self._orders:
                 self._orders.move_to_end(query)

@@ -64,6 +64,13 @@ class Reader:
                 order = order[among[order]] if query.sort else asked[_among(order, self._rows)[asked]]
         return order if mask is None else order[mask[order]]
 
+    def mask_of_ids(self, ids: list[str]) -> NDArray[np.bool_]:
+        """Which rows have one of these ids."""
+        with closing(self._facts.cursor()) as cursor:
+            sql = "SELECT number::INTEGER AS n FROM rows WHERE id IN (SELECT unnest(?::VARCHAR[]))"
+            found = cursor.execute(sql, [ids]).fetchnumpy()["n"]
+        return _among(np.asarray(found, np.int32), self._rows)
+
     def _sorted(self, query: Query, condition: str, values: list[Any]) -> Numbers:  # Any: parameters of SQL
         every = self._by(query.sort, query.descending) if query.sort else np.arange(self._rows, dtype=np.int32)
         if not query.filters:

@@ -11,9 +11,10 @@ from pixmo.page.html import Html, foreign, shortened, tag
 from pixmo.page.numbers import count, share
 from pixmo.view.card import Card, card_of, headline
 from pixmo.view.document import View, link, page_of
+from pixmo.view.facts import FLAGGED
 from pixmo.view.filters import active, search_form
 from pixmo.view.marks import overlay
-from pixmo.view.query import Query
+from pixmo.view.query import Filter, Query
 
 PER_PAGE = 24
 MARKS_SMALL = 300  # points drawn in one card of the grid
@@ -30,7 +31,7 @@ def grid_page(view: View, query: Query, page: int) -> Response:
     shown = (
         tag("ol", *(tag("li", small(view, card, query)) for card in cards), class_="grid")
         if cards
-        else _nothing(page, pages, query)
+        else _nothing(view, page, pages, query)
     )
     return page_of(
         view, "Rows", head, tag("div", search_form(view, query), _tools(view, query), class_="controls"), active(query), shown, paging(query, page, pages), at=""
@@ -124,14 +125,23 @@ def _tools(view: View, query: Query) -> Html:
     )
     go = tag("form", box, tag("button", "Go", type="submit"), action="./go", method="get", class_="go")
     marked = len(view.flags.all())
-    told = f"⚑ Export {count(marked)} flagged"
-    flags = tag("a", told, href="./flags.parquet", download="flags.parquet", class_="button") if marked else None
+    mine = Query(filters=(Filter(FLAGGED, "=", "yes"),))
+    flags = (
+        (
+            tag("a", f"⚑ {count(marked)} flagged", href=link("./", mine), class_="button"),
+            tag("a", "Export flags", href="./flags.parquet", download="flags.parquet", class_="button"),
+        )
+        if marked
+        else ()
+    )
     return tag(
-        "div", tag("a", "Random order", href=link("./random", query), class_="button"), go, flags, class_="tools"
+        "div", tag("a", "Random order", href=link("./random", query), class_="button"), go, *flags, class_="tools"
     )
 
 
-def _nothing(page: int, pages: int, query: Query) -> Html:
+def _nothing(view: View, page: int, pages: int, query: Query) -> Html:
+    if not len(view.data.rows):
+        return tag("p", "The set has no rows.", class_="empty")
     if page > pages:
         return tag(
             "p",

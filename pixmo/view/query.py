@@ -153,7 +153,7 @@ def _clause(one: Filter, kind: str) -> tuple[str, Any]:  # Any: a parameter of S
     if kind == "number":
         value = _number(one)
     elif kind == "yes_no":
-        value = _yes_no(one)
+        value = yes_no(one)
     if one.op in ("has", "starts"):
         text = f"lower(array_to_string({name}, ' '))" if kind == "texts" else f"lower({name}::VARCHAR)"
         return f"{'contains' if one.op == 'has' else 'starts_with'}({text}, lower(?))", one.value
@@ -176,7 +176,8 @@ def _number(one: Filter) -> float:
     return value
 
 
-def _yes_no(one: Filter) -> bool:
+def yes_no(one: Filter) -> bool:
+    """What is asked of a column that is yes or no. Raises BadSetting."""
     value = one.value.lower()
     if one.op not in ("=", "!=") or value not in (*_YES, *_NO):
         raise BadSetting(f"{one.column} {one.op} {one.value[:80]!r}: {one.column} is yes or no; ask with = or !=")

@@ -53,7 +53,8 @@ def app_of(
 
 def view_of(data: DataSet, cache: Path, against: DataSet | None = None, probe: Path | None = None) -> View:
     """What the pages are made of; nothing is read yet."""
-    return View(data, Index(data, cache), Pictures(data), Flags(data, cache), against, probe)
+    flags = Flags(data, cache)
+    return View(data, Index(data, cache, flags), Pictures(data), flags, against, probe)
 
 
 def routes_of(view: View) -> list[Route]:
@@ -62,12 +63,13 @@ def routes_of(view: View) -> list[Route]:
         ("/", _rows), ("/filters", _filters), ("/random", _random), ("/statistics", _statistics), ("/flags.parquet", _flags), ("/go", _go), ("/row/{number:int}.json", _plain), ("/row/{number:int}", _row),
         ("/thumb/{number:int}/{picture:int}", _thumb), ("/picture/{number:int}/{picture:int}", _picture),
         ("/mask/{number:int}/{record:int}/{colour:int}", _mask), ("/sound/{number:int}/{sound:int}", _sound),
-        *more_pages(view),
+        *more_pages(view), ("/row/{rest:path}", _nowhere),
     ]  # fmt: skip
     return [
         *(Route(path, _handler(page, view)) for path, page in pages),
         Route("/flag", _flagging(view), methods=["POST"]),
         Route("/favicon.ico", _icon),
+        Route("/{name}", _handler(_nowhere, view)),
     ]
 
 
@@ -210,12 +212,16 @@ def _flagging(view: View) -> Callable[[Request], Any]:  # Any: a coroutine
         if isinstance(row, Unread) or row.id != row_id:
             raise Refused(409, "the set has changed; load the page again")
         try:
-            await run_in_threadpool(view.flags.set, row.id, is_flagged, note)
+            kept = await run_in_threadpool(view.flags.set, row.id, is_flagged, note)
         except PixmoError as error:
             raise Refused(507, str(error)) from error
-        return JSONResponse({"flagged": is_flagged, "note": note})
+        return JSONResponse({"flagged": kept.is_flagged, "note": kept.note})
 
     return flag
+
+
+def _nowhere(request: Request, view: View) -> Response:
+    raise Refused(404, "there is no such page")
 
 
 async def _icon(request: Request) -> Response:
@@ -231,7 +237,9 @@ def _number(text: str, least: int) -> int:
 
 def _in_set(number: int, view: View) -> int:
     if not 0 <= number < len(view.data.rows):
-        raise Refused(404, f"there is no row {number}; rows are numbered 0 to {len(view.data.rows) - 1}")
+        last = len(view.data.rows) - 1
+        told = f"rows are numbered 0 to {last}" if last >= 0 else "the set has no rows"
+        raise Refused(404, f"there is no row {number}; {told}")
     return number
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import re
@@ -17,29 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.view.asking import Answer, ready
 from tests.view.serving import Viewed, picture, points, write_set
-
-
-class Answer:
-    def __init__(self, url: str, path: str, method: str = "GET", body: Any = None, **headers: str) -> None:
-        host = url.split("/")[2]
-        connection = http.client.HTTPConnection(host, timeout=30)
-        own = {"x-pixmo": "1", "origin": f"http://{host}"} if method == "POST" else {}
-        told = own | {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(
-            method, "/" + path, None if body is None else json.dumps(body), {k: v for k, v in told.items() if v}
-        )
-        response = connection.getresponse()
-        self.status, self.headers, self.body = (
-            response.status,
-            {k.lower(): v for k, v in response.getheaders()},
-            response.read(),
-        )
-        connection.close()
-
-    @property
-    def text(self) -> str:
-        return self.body.decode()
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +56,7 @@ def test_a_broken_file_is_named_on_every_page(url: str) -> None:
         "mask/0/0/0",
         "row/-1",
         "nothing",
+        "row/nothing/at/all",
         "static/server.py",
     ],
 )
@@ -86,6 +65,7 @@ def test_what_is_not_there_is_refused(url: str, path: str) -> None:
     answer = Answer(url, path)
     assert answer.status == 404
     assert "Traceback" not in answer.text
+    assert path.startswith("static/") or "This cannot be shown" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -122,11 +102,38 @@ def test_flags_are_kept(url: str) -> None:
     flag = {"number": 2, "id": "train-00000-of-00002.parquet:2", "flagged": True, "note": "too <dark>"}
     assert Answer(url, "flag", "POST", flag).status == 200
     assert 'value="too &lt;dark&gt;"' in Answer(url, "row/2").text
-    assert Answer(url, "").text.count("flagged") == 2
+    assert Answer(url, "").text.count("⚑ flagged") == 1
+    marked = ready(url, "?f.flagged.is=yes").text
+    assert re.findall(r'data-row="(\d+)"', marked) == ["2"]
+    assert "<legend><bdi>flagged</bdi></legend>" in marked
+    assert "59 of 60 rows" in ready(url, "?f.flagged.is=no").text
+    assert re.findall(r'data-row="(\d+)"', ready(url, "?f.flagged.is=yes&f.points.ge=3").text) == []
     exported = pq.read_table(io.BytesIO(Answer(url, "flags.parquet").body)).to_pylist()
     assert exported == [{"id": flag["id"], "is_flagged": True, "note": flag["note"]}]
     assert Answer(url, "flag", "POST", flag | {"flagged": False}).status == 200
     assert "too &lt;dark&gt;" not in Answer(url, "row/2").text
+    assert "0 of 60 rows" in Answer(url, "?f.flagged.is=yes").text
+
+
+def test_a_note_with_half_a_character_is_kept_without_it(url: str) -> None:
+    """And told as it is kept."""
+    flag = {"number": 9, "id": "train-00000-of-00002.parquet:9", "flagged": True, "note": "a\ud800"}
+    answer = Answer(url, "flag", "POST", flag)
+    assert (answer.status, json.loads(answer.body)) == (200, {"flagged": True, "note": "a?"})
+    assert Answer(url, "flag", "POST", flag | {"flagged": False}).status == 200
+
+
+def test_filters_are_those_that_leave_something_out(url: str) -> None:
+    """A column with the same value in all rows is none; texts that are too many to offer are asked for by a part."""
+    page = ready(url, "?q=thing").text
+    assert "<legend><bdi>points</bdi></legend>" in page
+    assert "<legend><bdi>unit</bdi></legend>" not in page
+    assert "<legend><bdi>unit</bdi></legend>" in ready(url, "?f.unit.is=percent").text
+    assert re.search(r'name="f.label.has"', page)
+    kept = ready(url, "?f.label.has=thing+5").text
+    assert kept.count('value="thing 5"') == 1
+    assert len(re.findall("data-row=", kept)) == 11
+    assert 'placeholder="points &gt; 5"' in page
 
 
 @pytest.mark.parametrize(
