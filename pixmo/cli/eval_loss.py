@@ -92,19 +92,12 @@ def command(
 def devices_of(named: tuple[str, ...], needed_for: str) -> list[torch.device]:
     """The devices, or a GPU where there is one. Raises MissingExtra without torch, BadSetting for a device that is not there."""
     try:
-        import torch
+        import torch  # noqa: F401 – told before anything of ours asks for it
     except ImportError as error:
         raise MissingExtra("molmo", needed_for) from error
-    found = []
-    for name in named or ("cuda" if torch.cuda.is_available() else "cpu",):
-        try:
-            device = torch.device(name)
-        except RuntimeError:
-            raise BadSetting(f"no device named {name!r}; one of: cpu, cuda, cuda:1") from None
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            raise BadSetting(f"{name}: there are {torch.cuda.device_count()} GPUs here; --device cpu takes longer")
-        found.append(device)
-    return found
+    from pixmo.molmo.device import device_named
+
+    return [device_named(name) for name in named or (None,)]
 
 
 def lines(results: dict[str, Any]) -> Iterator[str]:  # Any: JSON values

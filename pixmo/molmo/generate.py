@@ -5,6 +5,7 @@ B rows, W beams, N vocabulary
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -12,7 +13,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from pixmo.errors import BadSetting
+from pixmo.errors import BadSetting, BadSource
 from pixmo.molmo.cache import Cache
 from pixmo.molmo.graph import Step, can_be_static
 from pixmo.molmo.molmo import Molmo
@@ -159,17 +160,28 @@ def _tokens(
     step = Step(model, cache) if logits_BN.is_cuda and can_be_static(model, len(rows)) else None
     for number in range(new):
         logits_BN = logits_BN.float()
+        if random is not None and not bool(logits_BN.isfinite().all()):
+            raise _no_numbers()
         token_B = logits_BN.argmax(dim=-1) if random is None else _sampled(logits_BN, how, random)
         score_B = logits_BN.gather(1, token_B[:, None])[:, 0] - logits_BN.logsumexp(dim=-1)
-        yield list(zip(token_B.tolist(), score_B.tolist(), strict=True))
+        scores = score_B.tolist()
+        if not all(map(math.isfinite, scores)):
+            raise _no_numbers()
+        yield list(zip(token_B.tolist(), scores, strict=True))
         if number + 1 == new or all(row.reason for row in rows):
             return
         logits_BN = _next(model, cache, token_B) if step is None else step(token_B)
 
 
+def _no_numbers() -> BadSource:
+    return BadSource(
+        "the model answers with what is no number: its weights hold such, or their type is too narrow (try bfloat16)"
+    )
+
+
 def _sampled(logits_BN: Tensor, how: Generation, random: torch.Generator) -> Tensor:
     """One token per row from the softmax at a temperature, cut to the `top_k` best and the best `top_p` of the mass."""
-    logits_BN = logits_BN / how.temperature
+    logits_BN = (logits_BN - logits_BN.amax(dim=-1, keepdim=True)) / max(how.temperature, 1e-30)  # the best stays 0
     if how.top_k:
         least_B1 = logits_BN.topk(min(how.top_k, logits_BN.shape[1]), dim=-1).values[:, -1:]
         logits_BN = logits_BN.masked_fill(logits_BN < least_B1, float("-inf"))
@@ -261,6 +273,8 @@ def _continuations(
     N = logits_BN.shape[1]
     so_far = torch.tensor([[beam.total for beam in search.live] for search in searches], device=logits_BN.device)
     total = logits_BN.float().log_softmax(dim=-1).view(len(searches), how.beams, N) + so_far[..., None]
+    if not bool(logits_BN.isfinite().all()):
+        raise _no_numbers()
     best = total.flatten(1).topk(min((1 + len(how.ends)) * how.beams, how.beams * N), dim=-1)
     return [
         [(value, index // N, index % N) for value, index in zip(values, indices, strict=True)]

@@ -12,6 +12,7 @@ import torch
 
 from pixmo.errors import BadSetting, BadSource
 from pixmo.molmo.config import MolmoConfig
+from pixmo.molmo.device import device_named
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 from pixmo.molmo.weights.read import load
@@ -53,16 +54,6 @@ def try_out(
     beyond = max(peak - before - bytes_on.get("cpu", 0), 0) if peak else None
     count = sum(each.numel() for each in model.parameters())
     return Trial(count, each.dtype, bytes_on, loaded - began, beyond, time.monotonic() - loaded, best)
-
-
-def device_named(name: str) -> torch.device:
-    """A device that is there; BadSetting when it is not."""
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: how torch says that it has no CUDA
-        raise BadSetting(f"device {name}: {str(error).splitlines()[0]}") from error
-    return device
 
 
 def dtype_named(name: str | None) -> torch.dtype | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from pixmo.errors import BadSetting
 from pixmo.ids import digest, digest_of
+from pixmo.molmo.device import device_named
 from pixmo.molmo.folder import Ready, open_model, weights_digest
 from pixmo.predict.asked import Asker, Question, require_askable
 from pixmo.predict.prepare import inputs_of
@@ -59,7 +59,7 @@ def predict(
     `data` is what `pixmo.load` reads, a list beside its pictures, or a folder of pictures. A row that cannot be asked is listed
     in left-out.jsonl. Raises PixmoError for wrong requests, before the first row; BadFolder where `out` holds other answers.
     """
-    devices = _devices(effort.device)
+    devices = [device_named(name) for name in effort.device or (None,)]
     settings = replace(settings, dtype=settings.dtype or ("bfloat16" if devices[0].type == "cuda" else "float32"))
     table, folder = open_rows(data, settings.split), Folder(Path(out).expanduser())
     ready = open_model(model, dtype=getattr(torch, str(settings.dtype)), devices=devices)
@@ -166,17 +166,3 @@ def require_ready(asker: Asker, ready: Ready) -> None:
     turns = asker.fixed()
     if turns is not None:
         inputs_of(ready.processor, [], tuple(turns))
-
-
-def _devices(named: tuple[str, ...]) -> list[torch.device]:
-    """Raises BadSetting for a device that is not there."""
-    found = []
-    for name in named or ("cuda" if torch.cuda.is_available() else "cpu",):
-        try:
-            device = torch.device(name)
-        except RuntimeError as error:
-            raise BadSetting(f"device {name!r}: write cpu, cuda, or cuda:1") from error
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            raise BadSetting(f"device {name}: there are {torch.cuda.device_count()} GPUs")
-        found.append(device)
-    return found

@@ -75,9 +75,9 @@ def write_share(path: Path, head: Line, lines: Iterable[Line]) -> None:
 
 def publish(folder: Folder, head: Line, world_size: int, meta: Line) -> bool:
     """Writes predictions.json if every rank's share of this run is there; whether it did, or another process does."""
+    if not all(_head(folder.share(rank, world_size) / "share.jsonl") == head for rank in range(world_size)):
+        return False  # at the first that is not there
     paths = [folder.share(rank, world_size) / "share.jsonl" for rank in range(world_size)]
-    if not all(_head(path) == head for path in paths):
-        return False
     with suppress(InUse), locked(folder.work / "publishing", str(folder.out)):  # who else is at it writes the same
         _publish(folder, paths, meta)
     return True

@@ -19,6 +19,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 
 from pixmo.errors import BadSetting, PixmoError
+from pixmo.molmo.device import device_named
 from pixmo.molmo.molmo import Molmo
 from pixmo.molmo.molmo2 import Molmo2
 
@@ -92,10 +93,7 @@ _ENVIRONMENT = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
 
 
 def _device(told: str | None, local_rank: int | None) -> torch.device:
-    try:
-        device = torch.device(told or ("cuda" if torch.cuda.is_available() else "cpu"))
-    except RuntimeError:
-        raise BadSetting(f"no device named {told!r}; one of: cpu, cuda, cuda:1") from None
+    device = device_named(told)
     if device.type != "cuda":
         return device
     if local_rank is not None and device.index is not None:

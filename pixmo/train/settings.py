@@ -55,7 +55,7 @@ class Component:
     warmup: int
 
     def __post_init__(self) -> None:
-        if self.rate < 0 or self.warmup < 0:
+        if not 0 <= self.rate < math.inf or not 0 <= self.warmup < 2**31:
             raise BadSetting("rates and warm-ups are not negative; rate = 0 keeps a part as it is")
 
 
@@ -90,8 +90,10 @@ class Training:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "context", "micro_batch", "save_every", "loaders"):
-            if getattr(self, name) < 1:
-                raise BadSetting(f"{name} is at least 1, not {getattr(self, name)}")
+            if not 1 <= getattr(self, name) < 2**31:
+                raise BadSetting(f"{name} is at least 1 and below 2^31, not {getattr(self, name)}")
+        if not all(0 <= seed < 2**32 for seed in (self.seed, self.data_seed)):
+            raise BadSetting("seeds are from 0 to below 2^32")
         if self.precision not in PRECISIONS:
             raise UnknownName("precision", self.precision, PRECISIONS)
         if not self.source:
@@ -100,8 +102,8 @@ class Training:
             raise BadSetting(f"betas are two numbers from 0 to below 1, not {self.betas}")
         if not all(0 <= rate < 1 for rate in (self.dropout, self.response_dropout)):
             raise BadSetting("dropout rates are from 0 to below 1")
-        if min(self.clip, self.z_loss, self.floor, self.weight_decay) < 0:
-            raise BadSetting("clip, z_loss, floor and weight_decay are not negative")
+        if min(self.clip, self.z_loss, self.weight_decay) < 0 or not 0 <= self.floor <= 1 or self.eps <= 0:
+            raise BadSetting("clip, z_loss and weight_decay are not negative, floor is from 0 to 1, eps above 0")
 
 
 EFFORT = ("micro_batch", "checkpointing", "save_every", "loaders")

@@ -268,7 +268,7 @@ def test_other_tensors_are_reported_before_any_is_read(
     ("argv", "told"),
     [
         (["eat"], "'eat' is nothing to do with a model; write `pixmo model inspect|load|convert|begin`"),
-        (["load", "m", "--device", "gpu"], "device gpu: "),
+        (["load", "m", "--device", "gpu"], "no device named 'gpu'"),
         (["load", "m", "--model", "molmo2-8"], "no model named 'molmo2-8'; did you mean 'molmo2-8b'"),
         (["load", "m", "--dtype", "int8"], "'int8' is not one of"),
         (["convert", "m", "out", "--shard-size", "much"], "'much' is not a size"),
@@ -284,7 +284,7 @@ def test_a_wrong_request_is_one_line(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
 def test_a_gpu_that_is_not_there_is_one_line(molmo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Asked for cuda where there is none."""
-    assert "device cuda: " in refused(capsys, "load", "m", "--device", "cuda")
+    assert "cuda: there are" in refused(capsys, "load", "m", "--device", "cuda")
 
 
 WITHOUT_TORCH = """

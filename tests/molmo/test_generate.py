@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import Molmo2ForConditionalGeneration
 
-from pixmo.errors import BadSetting
+from pixmo.errors import BadSetting, BadSource
 from pixmo.molmo.build import MODELS, build, initialise
 from pixmo.molmo.generate import Generation, generate, stream
 from pixmo.molmo.graph import Step
@@ -167,7 +167,12 @@ def test_samples_are_those_of_the_seed(model):
     assert one == two
     assert generate(model, left(PROMPTS), replace(how, seed=5)) != one
     greedy = generate(model, left(PROMPTS), Generation(ends=(), max_new_tokens=10))
-    for cold in (replace(how, temperature=1e-4), replace(how, top_k=1), replace(how, top_p=1e-6)):
+    for cold in (
+        replace(how, temperature=1e-4),
+        replace(how, temperature=5e-324),
+        replace(how, top_k=1),
+        replace(how, top_p=1e-6),
+    ):
         assert [answer.ids for answer in generate(model, left(PROMPTS), cold)] == [answer.ids for answer in greedy]
 
 
@@ -247,6 +252,17 @@ def test_wrong_requests_are_refused_before_work(model):
     for wrong in ({"top_p": 0.0}, {"max_new_tokens": 0}, {"beams": 2, "temperature": 1.0}, {"stop": ("",)}):
         with pytest.raises(BadSetting):
             Generation(ends=(), **wrong)
+
+
+@pytest.mark.parametrize("how", [{}, {"temperature": 1.0}, {"beams": 2}])
+def test_a_model_that_answers_no_numbers_says_so(how):
+    """Weights that hold no numbers, or overflow their type, are told, not taken for an answer."""
+    broken = build("molmo-tiny").eval()
+    initialise(broken, seed=0)
+    with torch.no_grad():
+        broken.decoder.norm.weight[0] = float("nan")
+    with pytest.raises(BadSource, match="no number"):
+        generate(broken, left(PROMPTS), Generation(ends=(), max_new_tokens=2, **how))
 
 
 def test_a_full_cache_says_so(model):

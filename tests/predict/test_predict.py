@@ -404,11 +404,19 @@ def test_no_model_no_work(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(("name", "line"), [("tpu", "write cpu, cuda"), ("cuda:7", "there are")])
+@pytest.mark.parametrize(
+    ("name", "line"), [("tpu", "one of: cpu, cuda"), ("meta", "no device"), ("cuda:7", "there are")]
+)
 def test_a_device_that_is_not_there_is_told(name: str, line: str, tmp_path: Path, molmo: Path) -> None:
     """Before a byte of weights is read."""
     with pytest.raises(BadSetting, match=line):
         asked(pictures(tmp_path / "data", 1), tmp_path / "out", molmo, effort=Effort(device=(name,)))
+
+
+def test_a_world_may_be_larger_than_anybody_waits_for(tmp_path: Path, molmo: Path) -> None:
+    """A rank looks for the others' shares up to the first that is not there."""
+    done = asked(pictures(tmp_path / "data", 1), tmp_path / "out", molmo, effort=Effort(rank=0, world_size=10**12))
+    assert (done.answers, done.is_published) == (1, False)
 
 
 def test_a_rank_stands_within_its_world() -> None:
