@@ -73,6 +73,8 @@ RESERVED = frozenset(
         "leak_kind",
         "leak_of",
         "leak_set",
+        "is_flagged",
+        "flag_note",
         "outcome",
         "ok",
         "resized_sha256",
