@@ -15,6 +15,7 @@ from pixmo.view.flags import Flags
 from pixmo.view.index import Index
 from pixmo.view.left_out import LeftOut
 from pixmo.view.query import Query
+from pixmo.view.row_parts import broken_files
 from pixmo.view.source import DataSet
 from pixmo.view.thumbs import Pictures
 from pixmo.web.document import document
@@ -65,7 +66,7 @@ def page_of(
         class_="bar-top", aria_label="Pages",
     )  # fmt: skip
     answer = document(
-        f"{title} – {view.data.name[:80]}", tag("a", "To the content", href="#content", class_="skip"), bar, _changed(view.data), _broken(view.data),
+        f"{title} – {view.data.name[:80]}", tag("a", "To the content", href="#content", class_="skip"), bar, _changed(view.data), broken_files(view.data.broken),
         tag("main", *body, id="content"), _help(), tag("p", id="status", role="status", aria_live="polite"),
         up=up, script=SCRIPT, refresh=refresh, status=status,
     )  # fmt: skip
@@ -78,15 +79,6 @@ def _changed(data: DataSet) -> Html | None:
         return None
     told = "The files of this set have changed since it was opened. Start pixmo view again to see them as they are."
     return tag("aside", tag("p", tag("b", told)), class_="broken", aria_label="The set has changed")
-
-
-def _broken(data: DataSet) -> Html | None:
-    if not data.broken:
-        return None
-    items = [tag("li", tag("b", foreign(b.file)), ": ", foreign(b.why, 300)) for b in data.broken[:20]]
-    more = f" The first 20 of {len(data.broken)}." if len(data.broken) > 20 else ""
-    told = f"{len(data.broken)} file{'s' if len(data.broken) > 1 else ''} of this set cannot be read; the others are shown.{more}"
-    return tag("aside", tag("p", tag("b", told)), tag("ul", *items), class_="broken", aria_label="Broken files")
 
 
 def _help() -> Html:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from pixmo.page.html import Child, Html, foreign, shortened, tag
-from pixmo.page.numbers import compact
+from pixmo.page.html import Html, foreign, tag
 from pixmo.view.document import View, link, without
+from pixmo.view.facet_parts import boxes, facet_field, varies
 from pixmo.view.facts import FLAGGED
-from pixmo.view.index_statistics import MOST_VALUES, Facet
+from pixmo.view.index_statistics import Facet
 from pixmo.view.query import OPS, Query
 
 SPELLED = {op: word for word, op in OPS.items()}
-_LONGEST = 200  # characters of a value that is offered
 
 
 def search_form(view: View, query: Query) -> Html:
@@ -105,12 +104,12 @@ def _filters(view: View, query: Query) -> list[Html]:
     asked = {f.column for f in query.filters}
     facets = [
         *_flagged(view),
-        *(f for f in view.index.facets() if f.column in asked or _varies(f, len(view.data.rows))),
+        *(f for f in view.index.facets() if f.column in asked or varies(f, len(view.data.rows))),
     ]
     shown = [_facet(facet, query) for facet in facets]
     offered = {(f.column, "=", value) for f in facets for value, _ in f.values}
-    boxes = {(f.column, op) for f in facets for op in _boxes(f)}
-    others = [f for f in query.filters if (f.column, f.op, f.value) not in offered and (f.column, f.op) not in boxes]
+    written = {(f.column, op) for f in facets for op in boxes(f)}
+    others = [f for f in query.filters if (f.column, f.op, f.value) not in offered and (f.column, f.op) not in written]
     kept = [tag("input", type="hidden", name=f"f.{f.column}.{SPELLED[f.op]}", value=f.value) for f in others]
     buttons = tag(
         "p", tag("button", "Apply", type="submit", class_="main"), " ", tag("a", "Clear", href="./", class_="button")
@@ -126,61 +125,9 @@ def _flagged(view: View) -> list[Facet]:
     return [Facet(FLAGGED, "yes_no", [("yes", marked), ("no", len(view.data.rows) - marked)])] if marked else []
 
 
-def _varies(facet: Facet, rows: int) -> bool:
-    """Whether a filter leaves anything out."""
-    return facet.low != facet.high if facet.kind == "number" else [n for _, n in facet.values] != [rows]
-
-
-def _boxes(facet: Facet) -> tuple[str, ...]:
-    """What is written, not chosen: bounds of numbers, a part of texts of which not all are offered."""
-    if facet.kind == "number":
-        return (">=", "<=")
-    return ("has",) if facet.kind == "text" and not 0 < len(facet.values) < MOST_VALUES else ()
-
-
 def _facet(facet: Facet, query: Query) -> Html:
-    chosen = [f for f in query.filters if f.column == facet.column]
-    written = {f.op: f.value for f in chosen}
-    body = (
-        _range(facet, written)
-        if facet.kind == "number"
-        else (_choices(facet, {f.value for f in chosen if f.op == "="}), _part(facet, written))
-    )
-    return tag("fieldset", tag("legend", foreign(facet.column.replace("_", " "), 40)), *body)
-
-
-def _range(facet: Facet, chosen: dict[str, str]) -> Iterable[Child]:
-    for op, word, bound in ((">=", "from", facet.low), ("<=", "to", facet.high)):
-        hint = "" if bound is None else compact(bound)
-        box = tag(
-            "input",
-            type="number",
-            step="any",
-            name=f"f.{facet.column}.{SPELLED[op]}",
-            value=chosen.get(op),
-            placeholder=hint,
-        )
-        yield tag("label", word, " ", box)
-
-
-def _part(facet: Facet, written: dict[str, str]) -> Html | None:
-    if not _boxes(facet):
-        return None
-    name, label = f"f.{facet.column}.has", f"{facet.column} has"
-    return tag("input", type="text", name=name, value=written.get("has"), placeholder="has …", aria_label=label[:200])
-
-
-def _choices(facet: Facet, chosen: set[str]) -> Html | None:
-    options = [
-        tag(
-            "label",
-            tag("input", type="checkbox", name=f"f.{facet.column}.is", value=value, checked=value in chosen),
-            tag("span", foreign(shortened(value, 60) or "(empty)")), tag("small", compact(rows)),
-        )
-        for value, rows in facet.values
-        if len(value) <= _LONGEST
-    ]  # fmt: skip
-    return tag("div", *options, class_="choices", tabindex=0 if len(options) > 6 else None) if options else None
+    mine = [f for f in query.filters if f.column == facet.column]
+    return facet_field(facet, [f.value for f in mine if f.op == "="], {f.op: f.value for f in mine})
 
 
 def _order(view: View, query: Query) -> Html:

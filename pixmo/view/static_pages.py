@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 from pixmo.page.html import Child, Html, foreign, shortened, tag
-from pixmo.page.numbers import compact, count
+from pixmo.page.numbers import count
 from pixmo.page.style import STYLE
 from pixmo.view.card import Card
 from pixmo.view.card_pieces import Sound
-from pixmo.view.index_statistics import Facet
-from pixmo.view.marks import PALETTE, colour_class, overlay
+from pixmo.view.facet_parts import facet_field, varies
+from pixmo.view.marks import PALETTE
 from pixmo.view.pieces import blocks_of, facts, legend
+from pixmo.view.row_parts import broken_files, faults, line, pictures, urls
 from pixmo.view.source import Broken
 from pixmo.view.static_pictures import MOST_PICTURES, name_of
 
@@ -26,7 +27,6 @@ POLICY = "default-src 'none'; script-src 'self' file:; style-src 'self' file:; i
 
 MOST_MARKS = 500  # points drawn in one row
 MOST_MASKS = 8
-_MOST_URLS = 40
 
 
 @dataclass(frozen=True)
@@ -90,20 +90,10 @@ def index_page(site: Site, sample: Sample) -> str:
         "header", tag("h1", foreign(site.name, 80)), tag("p", told, drawn, class_="soft", id="told", data_rows=shown)
     )
     return page_of(
-        site, "Rows", head, _broken(site.broken), tag("noscript", without),
+        site, "Rows", head, broken_files(site.broken), tag("noscript", without),
         tag("div", _form(sample), _tools(), class_="controls"), tag("ul", id="active", class_="active", aria_label="What holds now", hidden=True),
         tag("ol", id="rows", class_="grid"), tag("nav", id="paging", class_="paging", aria_label="Pages of rows", hidden=True), at="Rows",
     )  # fmt: skip
-
-
-def _broken(broken: Sequence[Broken]) -> Html | None:
-    if not broken:
-        return None
-    items = [tag("li", tag("b", foreign(b.file)), ": ", foreign(b.why, 300)) for b in broken[:20]]
-    told = (
-        f"{count(len(broken))} file{'s' if len(broken) > 1 else ''} of this set cannot be read; the others are shown."
-    )
-    return tag("aside", tag("p", tag("b", told)), tag("ul", *items), class_="broken", aria_label="Broken files")
 
 
 def _tools() -> Html:
@@ -122,41 +112,9 @@ def _form(sample: Sample) -> Html:
     order = tag("p", tag("label", "Sort by ", tag("select", *options, name="sort")), " ", way, class_="order")
     clear = tag("a", "Clear", href="./index.html", class_="button")
     buttons = tag("p", tag("button", "Apply", type="submit", class_="main"), " ", clear)
-    facets = tag("div", *(_facet(f) for f in sample.facets if not _is_one(f, len(sample.numbers))), class_="facets")
+    facets = tag("div", *(facet_field(f) for f in sample.facets if varies(f, len(sample.numbers))), class_="facets")
     more = tag("details", tag("summary", "Filters and order"), facets, order, buttons, class_="block", id="filters")
     return tag("form", search, more, action="./index.html", method="get", role="search", class_="filters", id="query")
-
-
-def _is_one(facet: Facet, rows: int) -> bool:
-    """Whether all rows have the same value, so that there is nothing to choose."""
-    same = facet.kind == "number" and facet.low == facet.high
-    return same or (len(facet.values) == 1 and facet.values[0][1] == rows)
-
-
-def _facet(facet: Facet) -> Html:
-    body = _range(facet) if facet.kind == "number" else _choices(facet)
-    return tag("fieldset", tag("legend", foreign(facet.column.replace("_", " "), 40)), *body)
-
-
-def _range(facet: Facet) -> Iterator[Html]:
-    for op, word, bound in (("ge", "from", facet.low), ("le", "to", facet.high)):
-        hint = "" if bound is None else compact(bound)
-        box = tag("input", type="number", step="any", name=f"f.{facet.column}.{op}", placeholder=hint)
-        yield tag("label", word, " ", box)
-
-
-def _choices(facet: Facet) -> Iterator[Html]:
-    if not facet.values:
-        yield tag("label", "has ", tag("input", type="text", name=f"f.{facet.column}.has"))
-        return
-    options = [
-        tag(
-            "label", tag("input", type="checkbox", name=f"f.{facet.column}.is", value=value),
-            tag("span", foreign(shortened(value, 60) or "(empty)")), tag("small", compact(rows)),
-        )
-        for value, rows in facet.values
-    ]  # fmt: skip
-    yield tag("div", *options, class_="choices", tabindex=0 if len(options) > 6 else None)
 
 
 def shortened_marks(card: Card) -> Card:
@@ -184,15 +142,19 @@ def row_page(
     title = " ".join(card.title[:2000].split())
     head = tag(
         "header", _ways(beside, f"{up}index.html?page={beside.page}"), tag("h1", foreign(title, 140) if title else f"Row {card.number:,}", dir="auto"),
-        _line(site, card), class_="row-head",
+        line(card, site.rows), class_="row-head",
     )  # fmt: skip
-    looks = tag("div", *_pictures(card, masks, up), class_="pictures") if card.pictures or card.marks else None
+    drawn = [(n, f"{up}pictures/{mask_name(card.number, n)}") for n in masks]
+    looked = pictures(
+        card, MOST_PICTURES, lambda n: f"{up}pictures/{name_of(card.number, n)}", lambda n: () if n else drawn
+    )
+    looks = tag("div", *looked, class_="pictures") if card.pictures or card.marks else None
     texts = tag(
         "div",
-        _faults(card),
+        faults(card),
         legend(card),
         *blocks_of(card, sound_at),
-        _urls(card),
+        urls(card, can_copy=False),
         facts(card),
         class_="texts",
     )
@@ -210,44 +172,6 @@ def _ways(beside: Beside, back: str) -> Html:
     )  # fmt: skip
 
 
-def _line(site: Site, card: Card) -> Html:
-    told = [f"row {count(card.number)} of {count(site.rows)}", *([card.split] if card.split else [])]
-    badges = [tag("span", text, class_="badge") for text in card.badges]
-    return tag("p", " · ".join(told), " · ", tag("code", foreign(card.id, 80)), " ", *badges, class_="soft")
-
-
-def _faults(card: Card) -> Html | None:
-    cut = [f"{name}: {size:,} values, the first 5,000 are read" for name, size in card.lengths.items()]
-    items = [tag("li", foreign(fault, 300)) for fault in (*cut, *card.faults)]
-    return tag("ul", *items, class_="faults", aria_label="What was found wrong") if items else None
-
-
-def _pictures(card: Card, masks: Sequence[int], up: str) -> Iterable[Html]:
-    several = max(card.pictures, 1)
-    for picture in range(min(several, MOST_PICTURES)):
-        yield _stage(card, masks if picture == 0 else (), picture, several, up)
-    if several > MOST_PICTURES:
-        yield tag("p", f"{several:,} pictures; the first {MOST_PICTURES} are shown.", class_="soft")
-
-
-def _stage(card: Card, masks: Sequence[int], picture: int, several: int, up: str) -> Html:
-    name = f"Picture {picture + 1} of {several}" if several > 1 else "Picture"
-    alt = shortened(" ".join(card.title[:400].split()), 120) or name
-    source = f"{up}pictures/{name_of(card.number, picture)}"
-    image = tag("img", src=source, alt=alt, class_="photo") if card.pictures else tag("span", class_="blank")
-    drawn = [_mask(card, n, up) for n in masks]
-    stage = tag("div", image, *drawn, overlay(card.expressions, picture), class_="stage")
-    label = f"{name}; plus and minus zoom, arrow keys move"
-    pane = tag("div", stage, class_="pane", tabindex=0, role="region", aria_label=label)
-    return tag(
-        "figure",
-        pane,
-        _zoom(bool(card.marks), bool(drawn)),
-        tag("figcaption", name) if several > 1 else None,
-        class_="look",
-    )
-
-
 def masked(card: Card) -> list[tuple[int, int]]:
     """The first expressions with masks, by number, and the record of each."""
     return [(n, e.record) for n, e in enumerate(card.expressions) if e.masks][:MOST_MASKS]
@@ -256,32 +180,3 @@ def masked(card: Card) -> list[tuple[int, int]]:
 def mask_name(number: int, expression: int) -> str:
     """The file of the masks of a row's expression."""
     return f"{number}-mask-{expression}.png"
-
-
-def _mask(card: Card, expression: int, up: str) -> Html:
-    told = f"mask of {shortened(card.expressions[expression].label, 80)}"
-    return tag(
-        "img", src=f"{up}pictures/{mask_name(card.number, expression)}", alt=told, class_=f"mask {colour_class(expression)}", data_expression=expression
-    )  # fmt: skip
-
-
-def _zoom(has_points: bool, has_masks: bool) -> Html:
-    signs = (("out", "−", "Smaller"), ("in", "+", "Larger"), ("fit", "Fit", "Fit, as at first"))
-    buttons = [tag("button", s, type="button", data_zoom=kind, title=t, aria_label=t) for kind, s, t in signs]
-    slide = tag("input", type="range", min=0, max=100, value=50, class_="opacity", aria_label="Opacity of masks")
-    show = tag("label", tag("input", type="checkbox", checked=True, class_="with-points"), " points")
-    hide = show if has_points else None
-    slider = tag("label", "Masks ", slide) if has_masks else None
-    return tag("div", *buttons, tag("output", "100 %", class_="zoomed"), hide, slider, class_="zoom", hidden=True)
-
-
-def _urls(card: Card) -> Html | None:
-    if not card.urls:
-        return None
-    items = [tag("li", tag("code", foreign(url, 200)), " ", _opened(url)) for url in card.urls[:_MOST_URLS]]
-    return tag("section", tag("h2", "Where the picture was found"), tag("ul", *items, class_="urls"), class_="block")
-
-
-def _opened(url: str) -> Html | None:
-    is_plain = url.startswith(("http://", "https://")) and len(url) <= 8192
-    return tag("a", "open", href=url, rel="noreferrer noopener external", target="_blank") if is_plain else None
