@@ -27,7 +27,7 @@ def command(folder: Path, out: Path, layout: str | None, dtype: str | None, shar
 
     The layout transformers (Molmo2) is what vLLM and VLMEvalKit serve.
     """
-    from pixmo.molmo.carry import carry, empty_folder
+    from pixmo.molmo.carry import carry, new_folder
     from pixmo.molmo.trial import dtype_named
     from pixmo.molmo.weights.inspect import inspect
     from pixmo.molmo.weights.read import load
@@ -35,10 +35,10 @@ def command(folder: Path, out: Path, layout: str | None, dtype: str | None, shar
 
     config = inspect(folder, config=config_named(name)).config
     published_settings(config, layout)  # refused before the weights are read
-    empty_folder(out)
-    model = load(folder, config=config, dtype=dtype_named(dtype))
-    carried = carry(folder, out)
-    save(model, out, layout=layout, shard_bytes=shard_bytes)
+    with new_folder(out):
+        model = load(folder, config=config, dtype=dtype_named(dtype))
+        carried = carry(folder, out)
+        save(model, out, layout=layout, shard_bytes=shard_bytes)
     made = inspect(out)
     files = len(made.checkpoint.files)
     print(

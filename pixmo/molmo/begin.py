@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from pixmo.errors import BadSetting, BadSource
 from pixmo.molmo.build import CLIP, build, initialise
-from pixmo.molmo.carry import carry, empty_folder
+from pixmo.molmo.carry import carry, new_folder
 from pixmo.molmo.config import ConnectorConfig, DecoderConfig, MolmoConfig, Resize, ViTConfig
 from pixmo.molmo.tokens import MOLMO, MOLMO2, Tokens, read_tokenizer
 from pixmo.molmo.weights.base import load_language, load_tower
@@ -69,15 +69,15 @@ def begin(bases: Bases, out: Path, *, seed: int = 0, dtype: Any = None, shard_by
         other = "molmo2" if bases.family == "molmo" else "molmo"
         raise BadSetting(f"{bases.language}, {bases.tower}: {error}; try the family {other}") from error
     tokenizer = with_room(bases.language, config)
-    empty_folder(out)
-    model = build(config)
-    initialise(model, seed)
-    load_language(model, bases.language)
-    load_tower(model, bases.tower)
-    carry(bases.language, out, ("tokenizer_config.json", "special_tokens_map.json"))
-    publish_bytes(out / "tokenizer.json", tokenizer.to_str().encode())
-    publish_bytes(out / "preprocessor_config.json", (json.dumps(processing(config), indent=2) + "\n").encode())
-    save(model, out, dtype=dtype, shard_bytes=shard_bytes)
+    with new_folder(out):
+        model = build(config)
+        initialise(model, seed)
+        load_language(model, bases.language)
+        load_tower(model, bases.tower)
+        carry(bases.language, out, ("tokenizer_config.json", "special_tokens_map.json"))
+        publish_bytes(out / "tokenizer.json", tokenizer.to_str().encode())
+        publish_bytes(out / "preprocessor_config.json", (json.dumps(processing(config), indent=2) + "\n").encode())
+        save(model, out, dtype=dtype, shard_bytes=shard_bytes)
     return config
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pixmo.errors import BadFolder, BadSource
@@ -40,11 +42,23 @@ def carry(source: Path, out: Path, names: tuple[str, ...] = TOKENIZER + SETTINGS
     return carried
 
 
-def empty_folder(out: Path) -> None:
-    """Make sure that `out` is a folder with nothing in it; BadFolder when it is not, as for another model's."""
+@contextmanager
+def new_folder(out: Path) -> Iterator[None]:
+    """A folder with nothing in it, in which a checkpoint is made; left by an exception it is empty again, for the next attempt.
+
+    BadFolder when it is not empty: no model is written over another.
+    """
     if out.exists() and not out.is_dir():
         raise BadFolder(f"{out}: a file, not a folder; name a new folder")
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
-            raise BadFolder(f"{out}: not empty; no model is written over another, name a new folder")
+            raise BadFolder(
+                f"{out}: not empty; no model is written over another; name a new folder, or delete this one"
+            )
+    try:
+        yield
+    except BaseException:
+        for path in out.iterdir():
+            path.unlink(missing_ok=True)
+        raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -167,6 +168,21 @@ def test_an_impossible_layout_is_refused_before_anything_is_made(
 
 
 # --- bad input: one line and exit code 2 for each word -------------------------------------------------------------------
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_works_later(
+    molmo2: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was written of the folder is gone again."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        assert run(["model", "convert", "m", "out"]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "out/model.safetensors: no space left" in capsys.readouterr().err
+    assert list(Path("out").iterdir()) == []
+    assert run(["model", "convert", "m", "out"]) == 0
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -50,12 +52,7 @@ def save(
     for number, names in enumerate(shards, start=1):
         file = "model.safetensors" if len(shards) == 1 else f"model-{number:05d}-of-{len(shards):05d}.safetensors"
         with publishing(folder / file) as temporary:
-            save_file(
-                dict(_published(read or model.get_parameter, pieces, set(names), type_)),
-                temporary,
-                metadata={"format": "pt"},
-            )
-            os.chmod(temporary, 0o644)  # the library gives it to its owner only
+            _save(dict(_published(read or model.get_parameter, pieces, set(names), type_)), temporary)
         placed |= dict.fromkeys(names, file)
     if len(shards) > 1:
         size = sum(parameter.numel() for parameter in model.parameters()) * type_.itemsize
@@ -105,6 +102,16 @@ def _published(
     for name, tensors in parts.items():
         # A copy always: views of one parameter share memory, which the format does not allow.
         yield name, torch.cat([tensor.to("cpu", dtype) for tensor in tensors])
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    try:
+        save_file(tensors, path, metadata={"format": "pt"})
+    except SafetensorError as error:  # the number of the system's error, of a full disk say, stands in its words only
+        if number := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(number[1]), str(error)) from error
+        raise
+    os.chmod(path, 0o644)  # the library gives it to its owner only
 
 
 def _publish_json(path: Path, value: object) -> None:
