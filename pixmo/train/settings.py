@@ -41,8 +41,10 @@ class Source:
     unit: str = ""
 
     def __post_init__(self) -> None:
-        if self.share <= 0 or self.weight < 0 or self.transcripts < 0:
-            raise BadSetting(f"source {self.path!r}: share is above 0, weight and transcripts are not negative")
+        if not 0 < self.share < math.inf or self.transcripts < 0:
+            raise BadSetting(f"source {self.path!r}: share is above 0, transcripts are not negative")
+        if self.weight and not 1e-6 <= self.weight <= 1e6:
+            raise BadSetting(f"source {self.path!r}: weight is from 1e-6 to 1e6, or 0 for that of the model")
         if self.prompts:
             settings_named(self.prompts)  # UnknownName names the nearest
 

@@ -81,6 +81,7 @@ def test_a_run_that_is_written_reads_the_same(tmp_path: Path) -> None:
         ('vit = "slow"\n' + SMALL, "vit of a training run is 'slow', should be a table"),
         (SMALL + 'prompts = "molmo1-captionr"\n', "did you mean 'molmo1-captioner'?"),
         (SMALL + "share = 0\n", "share is above 0"),
+        (SMALL + "weight = 1e-320\n", "weight is from 1e-6 to 1e6"),
         (SMALL + 'styles = "long_caption"\n', "styles of [source] is 'long_caption', should be a list"),
         ("model = ", "cannot be read"),
     ],
