@@ -48,7 +48,7 @@ class Served(NamedTuple):
     why: str = ""
 
 
-class _Kept(OrderedDict[Key, Served]):
+class Kept(OrderedDict[Key, Served]):
     """What was used last, up to so many bytes."""
 
     def __init__(self, most: int) -> None:
@@ -56,13 +56,15 @@ class _Kept(OrderedDict[Key, Served]):
         self._most, self._held = most, 0
 
     def add(self, key: Key, value: Served) -> Served:
+        """Keeps it, in place of what had the key before."""
+        self._held += len(value.data) - (len(self[key].data) if key in self else 0)
         self[key] = value
-        self._held += len(value.data)
         while self._held > self._most and len(self) > 1:
             self._held -= len(self.popitem(last=False)[1].data)
         return value
 
     def found(self, key: Key) -> Served | None:
+        """What is kept under the key, as used just now."""
         if key in self:
             self.move_to_end(key)
         return self.get(key)
@@ -76,7 +78,7 @@ class Pictures:
         self.column = data.rows.layout.picture
         self._files: OrderedDict[int, Files] = OrderedDict()
         self._held = 0
-        self._thumbs = _Kept(KEPT_THUMBS)
+        self._thumbs = Kept(KEPT_THUMBS)
         self._pages: OrderedDict[int, tuple[int, ...]] = OrderedDict()  # a row to the rows it was shown with
         self._reading, self._keeping = threading.Lock(), threading.Lock()
 

@@ -12,7 +12,7 @@ from pixmo.records.places import Mask
 from pixmo.view.card_pieces import Frame
 from pixmo.view.masks import mask_png
 from pixmo.view.source import open_data
-from pixmo.view.thumbs import THUMB_PX, Pictures
+from pixmo.view.thumbs import THUMB_PX, Kept, Pictures, Served
 from tests.view.serving import picture, points, write_set
 
 
@@ -89,3 +89,12 @@ def test_masks_are_seen_through_where_they_are_not() -> None:
     assert Image.open(io.BytesIO(turned)).size == (2, 3)
     assert mask_png([Mask(height_px=2, width_px=3, runs=(-1, 7))], "#0b5cad") is None
     assert mask_png([Mask(height_px=10**6, width_px=10**6, runs=(10**12,))], "#0b5cad") is None
+
+
+def test_what_two_threads_made_at_once_is_counted_once() -> None:
+    """Else less and less would be kept."""
+    kept = Kept(100)
+    for _ in range(50):
+        kept.add((0, 0), Served(b"x" * 40, "image/png"))
+    kept.add((1, 0), Served(b"y" * 40, "image/png"))
+    assert list(kept) == [(0, 0), (1, 0)]
