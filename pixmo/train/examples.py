@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import Any, NamedTuple
 
 from pixmo.dataset.load import load
@@ -22,6 +23,7 @@ from pixmo.text.prompts_records import examples_of
 from pixmo.train.mixture import Turns
 from pixmo.train.settings import Source
 
+MOST_TOGETHER = 64  # rows read at a time, with their pictures
 Texts = list[list[str]]
 """The turns of each annotation of a picture, questions and answers by turns."""
 
@@ -58,6 +60,11 @@ class Examples:
         if self.rows.kind is None:
             raise BadSource(
                 f'{source.path}: nothing says what its rows are; give the source `as = "caption"` or another kind'
+            )
+        if self.rows.layout.picture is None:  # told now: every row would be looked at in vain
+            raise BadSource(
+                f"{source.path}: no column holds pictures as datasets writes them (bytes and path); `pixmo import` or `pixmo download` "
+                f"makes a set with them (columns: {', '.join(self.rows.columns)})"
             )
         family = 2 if isinstance(processor, Processor2) else 1
         name = source.prompts or f"molmo{family}-captioner"
@@ -131,15 +138,22 @@ class Examples:
 
     def _learnable(self, visit: int, draw: Draw) -> Example:
         passed: dict[str, str] = {}
-        for further in range(1, len(self.rows) + 1):
+        for each in chain([draw], self._after(visit)):
             try:
-                return self.example(draw)._replace(passed=tuple(passed.items()))
+                return self.example(each)._replace(passed=tuple(passed.items()))
             except BadRecord as error:
-                self.left_out[draw.row.id] = passed[draw.row.id] = str(error)
-            number, epoch = self._turns.row(visit + further)
-            draw = Draw(self.rows.take([number], pictures=True)[0], number, epoch)
+                self.left_out[each.row.id] = passed[each.row.id] = str(error)
         reason = next(iter(self.left_out.values()))
         raise BadSource(f"{self.source.path}: none of its {len(self.rows)} rows can be learned: {reason}")
+
+    def _after(self, visit: int) -> Iterator[Draw]:
+        """What may come instead of a visit's row, all others in turn; more at a time where many in a row cannot be learned."""
+        at, many = 1, 1
+        while at < len(self.rows):
+            turns = [self._turns.row(visit + further) for further in range(at, min(at + many, len(self.rows)))]
+            rows = self.rows.take([number for number, _ in turns], pictures=True)
+            yield from (Draw(row, *turn) for row, turn in zip(rows, turns, strict=True))
+            at, many = at + len(turns), min(2 * many, MOST_TOGETHER)
 
 
 class Draw(NamedTuple):

@@ -187,6 +187,13 @@ def test_rows_of_no_kind_are_refused(made: Made, tmp_path: Path) -> None:
         made(tmp_path / "plain.parquet")
 
 
+def test_a_set_without_pictures_is_refused_at_once(made: Made, tmp_path: Path) -> None:
+    """Before a row is looked at: there may be millions."""
+    pq.write_table(pa.table({"caption": ["a dog"], "transcripts": [["a dog"]]}), tmp_path / "bare.parquet")
+    with pytest.raises(BadSource, match=r"bare\.parquet: no column holds pictures.*columns: caption, transcripts"):
+        made(tmp_path / "bare.parquet", as_="caption")
+
+
 def test_a_molmo_of_2024_learns_from_one_picture_at_a_time(made: Made, tmp_path: Path) -> None:
     """Rows with several are left out by it, and learned by Molmo2."""
     table = pa.Table.from_batches([batch_of([caption(0)], Caption)])
