@@ -28,6 +28,7 @@ def command(folder: Path, out: Path, layout: str | None, dtype: str | None, shar
     The layout transformers (Molmo2) is what vLLM and VLMEvalKit serve.
     """
     from pixmo.molmo.carry import carry, new_folder
+    from pixmo.molmo.folder import has_tokenizer
     from pixmo.molmo.trial import dtype_named
     from pixmo.molmo.weights.inspect import inspect
     from pixmo.molmo.weights.read import load
@@ -35,6 +36,7 @@ def command(folder: Path, out: Path, layout: str | None, dtype: str | None, shar
 
     config = inspect(folder, config=config_named(name)).config
     published_settings(config, layout)  # refused before the weights are read
+    can_be_asked = has_tokenizer(config, folder)
     with new_folder(out):
         model = load(folder, config=config, dtype=dtype_named(dtype))
         carried = carry(folder, out)
@@ -45,5 +47,5 @@ def command(folder: Path, out: Path, layout: str | None, dtype: str | None, shar
         f"{printable(str(out))}: {made.layout}, {made.parameters:,} parameters, {files} file(s), {amount(made.checkpoint.bytes)}"
     )
     print(f"with it: {', '.join(carried) or 'nothing'}")
-    if "tokenizer.json" not in carried:
+    if not can_be_asked:
         print(f"{printable(str(folder))} has no tokenizer.json; the model cannot be asked without one")

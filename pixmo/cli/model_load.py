@@ -22,9 +22,13 @@ def command(folder: Path, dtype: str | None, devices: tuple[str, ...], name: str
 
     Exit code 2 and a report when tensors are missing, unexpected or of another shape.
     """
+    from pixmo.molmo.folder import has_tokenizer
     from pixmo.molmo.trial import try_out
+    from pixmo.molmo.weights.read import config_in, open_checkpoint
 
-    trial = try_out(folder, config=config_named(name), dtype=dtype, devices=devices or ("cpu",))
+    config = config_named(name) or config_in(open_checkpoint(folder))
+    can_be_asked = has_tokenizer(config, folder)
+    trial = try_out(folder, config=config, dtype=dtype, devices=devices or ("cpu",))
     type_ = str(trial.dtype).removeprefix("torch.")
     print(f"{printable(str(folder))}: {trial.parameters:,} parameters as {type_}")
     print("devices       " + ", ".join(f"{device} {amount(size)}" for device, size in trial.bytes_on.items()))
@@ -33,3 +37,5 @@ def command(folder: Path, dtype: str | None, devices: tuple[str, ...], name: str
     )
     print(f"loaded        in {trial.load_s:.1f} s{beyond}")
     print(f"read a token  in {trial.read_s:.2f} s, its best word has logit {trial.best:.3f}")
+    if not can_be_asked:
+        print(f"{printable(str(folder))} has no tokenizer.json; the model cannot be asked without one")

@@ -86,6 +86,14 @@ def processor_for(config: MolmoConfig, folder: Path | str) -> Processor | Proces
     return replace(released, cropping=replace(released.cropping, **sizes), context=context)
 
 
+def has_tokenizer(config: MolmoConfig, folder: Path | str) -> bool:
+    """Whether a folder has a tokenizer. BadSource where it, or the settings of the processor, are not this model's."""
+    if not (Path(folder) / "tokenizer.json").is_file():
+        return False
+    processor_for(config, folder)
+    return True
+
+
 def weights_digest(folder: Path | str) -> str:
     """A digest of every byte of the weights and of `config.json`: the same for the same model, wherever it lies."""
 

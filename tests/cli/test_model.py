@@ -170,6 +170,16 @@ def test_an_impossible_layout_is_refused_before_anything_is_made(
 # --- bad input: one line and exit code 2 for each word -------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("argv", [("load", "m"), ("convert", "m", "out")])
+def test_a_tokenizer_of_another_model_is_refused(
+    molmo: Path, capsys: pytest.CaptureFixture[str], argv: tuple[str, ...]
+) -> None:
+    """The model could not be asked, however whole its weights are; nothing is written."""
+    tiny_tokenizer("molmo2").save(str(molmo / "tokenizer.json"))
+    assert "m/tokenizer.json: the tokenizer lacks the special tokens <|endoftext|>" in refused(capsys, *argv)
+    assert not Path("out").exists()
+
+
 def test_a_full_disk_is_one_line_and_the_same_command_works_later(
     molmo2: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
