@@ -101,7 +101,7 @@ class Bar:
             self._draw(done)
         elif now - self._last > LINE_S:
             self._last = now
-            rate = max(done.rows - done.before, 1) / (now - self._started)
+            rate = (done.rows - done.before or done.rows or 1) / (now - self._started)
             left_s = (done.of - done.rows) / rate
             print(
                 f"predict: {done.rows:,}/{done.of:,} rows, {rate:.2f}/s, {left_s:,.0f} s left",

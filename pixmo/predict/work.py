@@ -98,9 +98,13 @@ class Work:
         on_progress: Callable[[Done], None],
     ) -> Done:  # fmt: skip
         """Answers what has no answer yet. Every question goes through `note`, in the order of rows, without its pictures."""
-        seen, failed = _Seen(answers, note), 0
+        seen, failed, got, tokens, of = _Seen(answers, note), 0, 0, 0, len(self.places(table))
+
+        def report() -> None:
+            on_progress(Done(max(0, seen.rows - (seen.asked - got - failed)), of, got, tokens, seen.before))
+
         rows = prepared(
-            self._asked(self._windows(table), seen),
+            self._asked(self._windows(table), seen, report),
             self._ready.processor,
             self._workers,
             self._workers + self._batch_size,
@@ -115,15 +119,12 @@ class Work:
                     failed += 1
                     left_out(row.question, row.why)
 
-        got = tokens = 0
         context = self._ready.processor.context
         for batch in batches(sound(), self._batch_size, self._settings.longest, context):
             told = self._answered(batch)
             answers.add([(row.question.key, answer) for row, answer in zip(batch, told, strict=True)])
             got, tokens = got + len(told), tokens + sum(len(answer.ids) for answer in told)
-            on_progress(
-                Done(max(0, seen.rows - (seen.asked - got - failed)), len(self.places(table)), got, tokens, seen.before)
-            )
+            report()
         return Done(seen.rows, seen.rows, got, tokens, seen.before)
 
     def _windows(self, table: Table) -> Iterator[list[list[Question]]]:
@@ -138,9 +139,12 @@ class Work:
                 window, held = [], 0
         yield window
 
-    def _asked(self, windows: Iterable[list[list[Question]]], seen: _Seen) -> Iterator[Question]:
+    def _asked(
+        self, windows: Iterable[list[list[Question]]], seen: _Seen, report: Callable[[], None]
+    ) -> Iterator[Question]:
         for window in ahead(windows, 1):
             todo = [question for row in window for question in seen.unanswered(row)]
+            report()  # also where nothing of it is asked, as after a run that was whole
             yield from sorted(todo, key=lambda question: likely_length(question, self._ready.processor), reverse=True)
 
     def _answered(self, batch: list[Prepared]) -> list[Answer]:
