@@ -170,14 +170,9 @@ def cut(inputs: Inputs, context: int) -> Inputs:
     if length <= context:
         return inputs
     made = {name: value[:context] if value.ndim == 1 else value for name, value in inputs.items()}
-    if not bool((made["loss_masks"] > 0).any()) or _after_picture(inputs) > context:
+    if not bool((made["loss_masks"] > 0).any()):  # the picture stands before what is learned: it is whole then, too
         raise BadRecord(f"{length} tokens; within a context of {context} nothing of it can be learned")
     return made
-
-
-def _after_picture(inputs: Inputs) -> int:
-    """How many tokens there are up to the first that is learned: the picture stands before it."""
-    return int((inputs["loss_masks"] > 0).nonzero()[0, 0])
 
 
 def _loaded(source: Source) -> Rows:
