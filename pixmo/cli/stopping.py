@@ -52,6 +52,8 @@ class Stopping:
     def how_to_go_on(self) -> str:
         """What was kept, and the command that goes on."""
         again = shlex.join(["pixmo", *self._argv])
+        if self._argv[:1] == ["view"]:  # nothing was under way
+            return f"pixmo: stopped; to look again: {again}"
         more = " with the same list on standard input" if "-" in self._argv else ""
         return f"pixmo: stopped; what is finished is kept. To go on, run the same again{more}: {again}"
 

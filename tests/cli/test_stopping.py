@@ -89,3 +89,8 @@ def test_signals_are_as_before_when_the_command_is_done():
     with Stopping([]):
         assert signal.getsignal(signal.SIGTERM) is not before[0]
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_viewer_leaves_nothing_to_go_on_with():
+    """Of what only shows, nothing is said to be kept."""
+    assert Stopping(["view", "my set"]).how_to_go_on() == "pixmo: stopped; to look again: pixmo view 'my set'"
