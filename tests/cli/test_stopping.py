@@ -9,6 +9,8 @@ from time import monotonic
 
 import pytest
 
+from pixmo.cli.stopping import Stopping
+
 FRAME = """
 import asyncio, sys, time
 from pixmo.cli.stopping import Stopping
