@@ -227,13 +227,6 @@ def test_missing_unexpected_and_misshaped_tensors_are_named(folder):
     assert report.unexpected == ("rotary",)
 
 
-def test_unexpected_tensors_may_be_allowed(folder):
-    """Tensors nobody needs can be passed over when asked."""
-    edit(folder, rotary=torch.zeros(1))
-    assert "unexpected" in refusal(folder)
-    assert load(folder, allow_unexpected=True).config.decoder.experts == 8
-
-
 @pytest.mark.parametrize("kept", [0, 5, 3_000, 500_000])
 def test_a_truncated_file_is_refused(folder, kept):
     """A download that broke off is found by its length."""

@@ -225,7 +225,6 @@ def load(
     dtype: torch.dtype | None = None,
     devices: Devices = "cpu",
     vision: Json | None = None,
-    allow_unexpected: bool = False,
 ) -> Molmo | Molmo2:
     """The model of a checkpoint folder, in evaluation mode.
 
@@ -237,7 +236,7 @@ def load(
     model = build(config or config_in(checkpoint, vision), device="meta")
     pieces = pieces_of(checkpoint, model.config)
     report = compare(checkpoint, shapes(pieces, model))
-    if report.missing or report.misshaped or (report.unexpected and not allow_unexpected):
+    if report:
         raise BadSource(f"{checkpoint.folder}: not the weights of this model: {report}")
     materialise(model, dtype or stored_type(checkpoint), devices)
     fill(model, pieces, checkpoint)
