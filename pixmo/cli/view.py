@@ -23,8 +23,17 @@ from pixmo.records.places import Unit
 @click.option("--split", help="Show only this split.")
 @click.option("--as", "record", metavar="KIND", help=f"What a row is: {', '.join(KINDS)}.  [default: as the data say]")
 @click.option("--unit", metavar="UNIT", help=f"What coordinates count: {', '.join(Unit)}.")
-@click.option("--against", metavar="OLD", help="Another version of the set, to see what differs; or an evaluation set, to see leaks beside its pictures.")
-@click.option("--probe", type=click.Path(path_type=Path), metavar="FOLDER", help="What `pixmo train probe` found.  [default: DATA's name and -probe]")
+@click.option(
+    "--against",
+    metavar="OLD",
+    help="Another version of the set, to see what differs; or an evaluation set, to see leaks beside its pictures.",
+)
+@click.option(
+    "--probe",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="What `pixmo train probe` found.  [default: DATA's name and -probe]",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8766, help="The port to listen on; 0 takes a free one.")
 @click.option("--bind", default="127.0.0.1", help="The address to listen on; without it, only this machine is served.")
 @click.option("--url", help="What the page's address begins with, where others reach this machine by another name.")
