@@ -34,7 +34,7 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """`values` are the most frequent (value, rows); `distinct` is about how many there are."""
+    """`values` are the most frequent (value, rows); `distinct` is how many there are, about so where they are more than `values`."""
 
     column: str
     kind: str  # text, texts or yes_no
@@ -133,4 +133,6 @@ def _text(table: duckdb.DuckDBPyConnection, column: Column) -> TextColumn | None
         values = table.execute(
             f"SELECT v::VARCHAR, count(*) AS n FROM {source} WHERE v IS NOT NULL GROUP BY v ORDER BY n DESC, v::VARCHAR LIMIT {MOST_VALUES}"
         ).fetchall()
+    if 0 < len(values) < MOST_VALUES:  # all of them
+        distinct = len(values)
     return TextColumn(column.name, column.kind, known, distinct, values)

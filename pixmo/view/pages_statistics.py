@@ -70,7 +70,7 @@ def _tiles(told: Statistics) -> Html:
         if n.column.endswith("_words")
     ][:3]
     tiles += [
-        (f"different {_many(t.column)}", f"≈ {compact(t.distinct)}")
+        (f"different {_many(t.column)}", f"{'≈ ' if t.distinct > len(t.values) else ''}{compact(t.distinct)}")
         for t in told.texts
         if t.column in ("host", "label")
     ]
