@@ -42,9 +42,9 @@ FIRST_S, LINE_S = 2.0, 15.0
 def command(
     ctx: click.Context, /, data: str, out: Path, model: Path, as_json: bool, quiet: bool, **values: Any
 ) -> None:  # Any: option values
-    """Let a Molmo caption, point, count or answer for every row of DATA; OUT/predictions.json is as Ai2 writes it.
+    """Let a Molmo caption, point, count or answer for every row of a set.
 
-    DATA is a finished folder, Parquet or Arrow files, a list (JSONL, CSV) with paths of pictures beside it, or a folder of pictures.
+    OUT/predictions.json is as Ai2 writes it. DATA is a finished folder, Parquet or Arrow files, a list (JSONL, CSV) with paths of pictures beside it, or a folder of pictures.
     """
     settings = built(Settings, values)
     effort = placed(built(Effort, values), os.environ, lambda name: _is_given(ctx, name))

@@ -49,7 +49,7 @@ def command(
     data: str, split: str | None, record: str | None, unit: str | None, against: str | None, probe: Path | None, port: int, bind: str, url: str | None, no_browser: bool,
     export_flags: Path | None, static: Static,
 ) -> None:  # fmt: skip
-    """Look at a set in the browser: pictures with points, captions, questions, whatever its rows hold.
+    """Look at a set in the browser, or write it as a folder of pages.
 
     DATA is a folder that pixmo made, Parquet or Arrow files, or a folder of them. It opens at once, whatever its size, and runs until
     Ctrl-C. With --static OUT it is written as pages instead, which open without a server.

@@ -23,9 +23,9 @@ from pixmo.cli.view_static import need_view, write_pages
 def command(
     name: str, folder: Path, split: str | None, num_examples: int, shuffle: bool, seed: int, output_name: str | None
 ) -> None:
-    """Write a set as pages that open without a server: DIR/OUTPUT_NAME/index.html.
+    """Write a set as pages, with the options of Ai2's script.
 
-    NAME is a folder that pixmo made, files or a folder of them, a set of the catalog such as points-train, or owner/name on the Hub. Lists
+    They open without a server, from DIR/OUTPUT_NAME/index.html. NAME is a folder that pixmo made, files or a folder of them, a set of the catalog such as points-train, or owner/name on the Hub. Lists
     have addresses of pictures only: download them first to see them. The same as `pixmo view --static`, under names people know.
     """
     need_view("pixmo visualize")

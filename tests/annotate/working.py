@@ -31,6 +31,7 @@ def opened(context: BrowserContext, link: str) -> Page:
     page.goto(link)
     page.locator("#agree, #picture, h1:text('Thank you')").first.wait_for()
     if page.locator("#agree").count():
+        page.wait_for_load_state()  # the page's script hears keys only then
         page.keyboard.press("Enter")
     ready(page)
     return page

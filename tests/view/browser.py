@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+T = TypeVar("T")
 AXE = Path(__file__).parent.parent / "golden" / "axe.min.js"
+
+
+def apart(work: Callable[[], T]) -> T:
+    """What `work` gives, done in a thread of its own: a browser that is open here has this one's event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(work).result()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pixmo.cli import run
 from tests.pictures import encode, photo
 from tests.run.leaks_folders import HELD, TRAIN, finished
 from tests.view.asking import ready, words
-from tests.view.browser import Watched, chromium
+from tests.view.browser import Watched, apart, chromium
 from tests.view.serving import PICTURE, Viewed, picture
 from tests.view.test_server import Answer
 
@@ -26,7 +26,10 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>‮evil‬"
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`train`: 9 pictures by a run, of which 4 stand in `eval` and one of those twice; those were left out. `kept` has repeats in it."""
-    home = tmp_path_factory.mktemp("folders")
+    return apart(lambda: _folders(tmp_path_factory.mktemp("folders")))
+
+
+def _folders(home: Path) -> Path:
     finished(HELD, home / "eval")
     assert run(["leaks", "build-index", str(home / "eval"), str(home / "my-eval.holdout"), "--name", "my-eval"]) == 0
     finished(TRAIN | {"again.jpg": TRAIN["small.jpg"]}, home / "train", against=(str(home / "my-eval.holdout"),))

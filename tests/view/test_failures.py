@@ -20,7 +20,7 @@ from pixmo.run.folder import Folder
 from pixmo.storage.journal import read_lines
 from tests.cli.test_download import LOOPBACK, as_csv
 from tests.view.asking import ready, words
-from tests.view.browser import Watched, chromium
+from tests.view.browser import Watched, apart, chromium
 from tests.view.serving import Viewed
 from tests.view.test_server import Answer
 
@@ -31,7 +31,10 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>‮evil‬"
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A download of 12 good pictures and one of each kind of trouble, asked for once more."""
-    home = tmp_path_factory.mktemp("failures")
+    return apart(lambda: _downloaded(tmp_path_factory.mktemp("failures")))
+
+
+def _downloaded(home: Path) -> Path:
     with web_host() as host:
         (home / "urls.csv").write_text(as_csv([row for row in host if row.kind in KINDS]))
         options = [*LOOPBACK, "--retries", "0", "--retry-base", "0.01"]
