@@ -42,6 +42,8 @@ class Stopping:
         if self._ours:
             signal.set_wakeup_fd(self._pipe_before)
             signal.signal(signal.SIGTERM, self._term_before)
+        else:
+            self._reader.close()
         self._writer.close()  # the watching thread sees the end of the stream, and closes the other end
 
     def stopped(self) -> int:

@@ -95,4 +95,5 @@ def test_signals_are_as_before_when_the_command_is_done():
 
 def test_a_viewer_leaves_nothing_to_go_on_with():
     """Of what only shows, nothing is said to be kept."""
-    assert Stopping(["view", "my set"]).how_to_go_on() == "pixmo: stopped; to look again: pixmo view 'my set'"
+    with Stopping(["view", "my set"]) as stopping:
+        assert stopping.how_to_go_on() == "pixmo: stopped; to look again: pixmo view 'my set'"

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,7 +15,8 @@ from playwright.sync_api import Browser
 
 from pixmo.cli import run
 from tests.pictures import encode, photo
-from tests.run.leaks_folders import HELD, TRAIN, finished
+from tests.run.leaks_folders import HELD, TRAIN
+from tests.run.leaks_folders import finished as finished_here
 from tests.view.asking import ready, words
 from tests.view.browser import Watched, apart, chromium
 from tests.view.serving import PICTURE, Viewed, picture
@@ -23,15 +25,18 @@ from tests.view.test_server import Answer
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>‮evil‬"
 
 
+def finished(*told: Any, **options: Any) -> None:
+    """A run, whether or not a browser is open."""
+    apart(lambda: finished_here(*told, **options))
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`train`: 9 pictures by a run, of which 4 stand in `eval` and one of those twice; those were left out. `kept` has repeats in it."""
-    return apart(lambda: _folders(tmp_path_factory.mktemp("folders")))
-
-
-def _folders(home: Path) -> Path:
+    home = tmp_path_factory.mktemp("folders")
     finished(HELD, home / "eval")
-    assert run(["leaks", "build-index", str(home / "eval"), str(home / "my-eval.holdout"), "--name", "my-eval"]) == 0
+    index = ["leaks", "build-index", str(home / "eval"), str(home / "my-eval.holdout"), "--name", "my-eval"]
+    assert apart(lambda: run(index)) == 0
     finished(TRAIN | {"again.jpg": TRAIN["small.jpg"]}, home / "train", against=(str(home / "my-eval.holdout"),))
     large = encode(photo(1, (320, 240)), "PNG")
     near = encode(photo(1, (320, 240)).resize((200, 150)), "JPEG", quality=70)
