@@ -17,7 +17,10 @@ from pixmo.sources.place import Place, content, head, one_line
 from pixmo.sources.reader import BLOCK_BYTES, sliced
 
 MAX_ROW_BYTES = 2**29
-_CONVERSION = re.compile(r"In CSV column #(\d+): CSV conversion error to [^:]+: invalid value '(.*)'", re.DOTALL)
+# The row is told where one thread reads: on a machine of one core.
+_CONVERSION = re.compile(
+    r"In CSV column #(\d+): (?:Row #\d+: )?CSV conversion error to [^:]+: invalid value '(.*)'", re.DOTALL
+)
 _DIGEST = re.compile(r"sha\d|md5|hash|checksum|digest", re.IGNORECASE)
 _URL = re.compile(r"\s*https?://", re.IGNORECASE)
 
