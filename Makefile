@@ -12,8 +12,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 SKIPS := $(if $(NO_SKIPS),-p no_skips)
-# One thread each: two workers with a pool of threads each get in each other's way.
-PYTEST := OMP_NUM_THREADS=1 PYTHONPATH=scripts $(BIN)/python -m pytest $(SKIPS)
+PYTEST := PYTHONPATH=scripts $(BIN)/python -m pytest $(SKIPS)
 
 .PHONY: help demo test harnesses fast check format clean
 
